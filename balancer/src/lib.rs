@@ -1,0 +1,1 @@
+//! Balancer: a hash ring with bounded loads in front of the origins.

@@ -1,0 +1,1 @@
+//! Immutable chunks of sources in memory, filled once however many ask.

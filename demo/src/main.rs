@@ -1,0 +1,2 @@
+//! The demo: every tier on this machine, and a page that plays the title.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Load tester: replay, audiences and simulation.

@@ -1,0 +1,1 @@
+//! Containers, segmentation, plans and manifests: pure, without IO.

@@ -1,0 +1,1 @@
+//! What every node has in common as a network service.

@@ -1,0 +1,1 @@
+//! Packaging origin: sources, titles and the HTTP front.

@@ -1,0 +1,1 @@
+//! A small S3 server for the demo and the tests, with fault injection.
