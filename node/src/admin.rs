@@ -1,0 +1,108 @@
+//! The operator's listener: is it alive, is it ready, what does it measure.
+//!
+//! `GET /healthz` says `ok` while the process lives; `GET /readyz` says `ready`
+//! or 503 with one reason a line; `GET /metrics` is Prometheus text. It stands
+//! apart from the viewers' listener, goes on through the drain, and has its own
+//! limits, so that neither can starve the other.
+
+mod readiness;
+mod respond;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus::Registry;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+pub use self::readiness::Readiness;
+use crate::shutdown::Shutdown;
+
+/// How many connections are served at once; more wait in the system's queue.
+pub const CONNECTIONS_MAX: usize = 64;
+
+/// How long a client may take to send its request head, and an idle connection may stay.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest request head, in bytes.
+pub const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Most request headers.
+pub const HEADERS_MAX: usize = 64;
+
+/// Longest life of a connection: a client that reads nothing is let go then.
+pub const CONNECTION_LIFE_MAX: Duration = Duration::from_secs(300);
+
+/// After a failed accept (such as: out of file descriptors), how long until the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the listener tells of.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Everything that this node measures.
+    pub registry: Registry,
+    /// Whether this node wants requests.
+    pub readiness: Readiness,
+}
+
+/// Serves until [`Shutdown::stop`], through the drain; then closes its connections.
+///
+/// Dropping or aborting the future closes them too.
+pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
+    let admin = Arc::new(admin);
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    let stopped = shutdown.stopped();
+    tokio::pin!(stopped);
+    loop {
+        let accept = async {
+            // Never closed, so this only waits.
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            accepted = accept => accepted,
+            Some(_) = connections.join_next() => continue,
+            () = &mut stopped => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let served = serve_connection(stream, Arc::clone(&admin), shutdown.clone());
+                connections.spawn(async move {
+                    let _permit = permit;
+                    // A client that breaks off or stalls is its own affair.
+                    let _ = tokio::time::timeout(CONNECTION_LIFE_MAX, served).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "admin listener cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    admin: Arc<Admin>,
+    shutdown: Shutdown,
+) -> Result<(), hyper::Error> {
+    let service = service_fn(move |request| {
+        let response = respond::answer(&request, &admin, &shutdown);
+        async move { Ok::<_, std::convert::Infallible>(response) }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+#[cfg(test)]
+mod tests;
