@@ -53,6 +53,10 @@ pub struct Admin {
 ///
 /// Dropping or aborting the future closes them too.
 pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
+    serve_within(HEADER_TIMEOUT, listener, admin, shutdown).await;
+}
+
+async fn serve_within(header_timeout: Duration, listener: TcpListener, admin: Admin, shutdown: Shutdown) {
     let admin = Arc::new(admin);
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
@@ -71,7 +75,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
         };
         match accepted {
             Ok((stream, _)) => {
-                let served = serve_connection(stream, Arc::clone(&admin), shutdown.clone());
+                let served = serve_connection(header_timeout, stream, Arc::clone(&admin), shutdown.clone());
                 connections.spawn(async move {
                     let _permit = permit;
                     // A client that breaks off or stalls is its own affair.
@@ -87,6 +91,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
 }
 
 async fn serve_connection(
+    header_timeout: Duration,
     stream: TcpStream,
     admin: Arc<Admin>,
     shutdown: Shutdown,
@@ -97,7 +102,7 @@ async fn serve_connection(
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(header_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service)

@@ -192,14 +192,13 @@ impl<'d> Section<'d> {
         self.know(key);
         let schema = join(&self.schema, key);
         self.node.is_some_and(|node| node.get(key).is_some())
-            || self.document.overrides_of(&schema).next().is_some()
+            || self.flag(key).is_some()
             || self.document.overrides_below(&schema).next().is_some()
-            || self.item.is_some_and(|(word, _)| word == key)
     }
 
     /// Notes a mistake found by a check across keys, at one of them.
     pub fn mistake(&mut self, key: &str, message: impl Display) {
-        let place = if let Some(given) = self.document.overrides_of(&join(&self.schema, key)).last() {
+        let place = if let Some(given) = self.flag(key) {
             Place::Flag(given.flag)
         } else {
             let entry = self.node.and_then(|node| node.get(key));
@@ -213,15 +212,7 @@ impl<'d> Section<'d> {
     fn find(&mut self, key: &'static str) -> Option<Found<'d>> {
         self.know(key);
         let document = self.document;
-        let item = self.item.filter(|(word, _)| *word == key).map(|(_, given)| given);
-        // An item of a list is known by its place in it, so flags reach only the items that they made.
-        let in_list = self.path != self.schema;
-        let flag = if in_list {
-            item
-        } else {
-            document.overrides_of(&join(&self.schema, key)).last()
-        };
-        if let Some(given) = flag {
+        if let Some(given) = self.flag(key) {
             return Some(Found {
                 text: &given.value,
                 place: Place::Flag(given.flag),
@@ -241,6 +232,15 @@ impl<'d> Section<'d> {
                 None
             }
         }
+    }
+
+    /// The flag that sets a scalar, if one does; the last one wins.
+    fn flag(&self, key: &str) -> Option<&'d Override> {
+        // An item of a list is known by its place in it, so flags reach only the items that they made.
+        if self.path != self.schema {
+            return self.item.filter(|(word, _)| *word == key).map(|(_, given)| given);
+        }
+        self.document.overrides_of(&join(&self.schema, key)).last()
     }
 
     /// The items of a list in the file. Notes anything else than a list.

@@ -231,8 +231,9 @@ mod tests {
 
     #[test]
     fn depth_aliases_and_second_documents_are_refused() {
-        let deep = "[".repeat(100_000);
+        let deep = "[".repeat(DEPTH_MAX + 1);
         assert!(read(&deep).unwrap_err().message.contains("levels deep"));
+        assert!(read(&"[".repeat(100_000)).is_err());
         assert_eq!(read("a: &x 1\nb: *x\n").unwrap_err().line, 2);
         assert!(read("a: 1\n---\nb: 2\n").unwrap_err().message.contains("second"));
         assert!(
