@@ -1,0 +1,349 @@
+//! A title: its tracks on one timeline, cut on one grid.
+
+mod bandwidth;
+mod cut;
+mod naming;
+mod timeline;
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::codec::{self, CodecConfig, CodecError, MediaKind};
+use crate::plan::FileIndex;
+use crate::read::ism::TrackReference;
+use crate::read::mp4::{Movie, MovieTrack, ReadError};
+use crate::sample::TableError;
+use crate::segment::{self, Grid, SegmentationOptions, SyncTrack};
+use crate::time::{self, Instant, Timescale};
+use crate::track::Track;
+use timeline::Timeline;
+
+/// One source of a title.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Which file of the title it is.
+    pub file: FileIndex,
+    /// The file's tables.
+    pub movie: Movie,
+    /// What the server manifest says of it; `None` to take every track of a
+    /// file that is a title by itself.
+    pub reference: Option<TrackReference>,
+}
+
+/// A title, ready to be planned and described. It holds no samples, see
+/// [`crate::sample`].
+#[derive(Clone, Debug)]
+pub struct Presentation {
+    /// What precedes the track in the names of its segments: the title's file
+    /// name without its ending.
+    pub name: String,
+    /// The tracks, in the order of the server manifest or the file; at least one.
+    pub tracks: Vec<Track>,
+    /// The tracks that were left out.
+    pub skipped: Vec<SkippedTrack>,
+    /// What will hurt players, though the title is served.
+    pub warnings: Vec<Warning>,
+    /// How long segments were asked to be.
+    pub target_duration: Duration,
+}
+
+/// A track that is not served, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedTrack {
+    /// Its file.
+    pub file: FileIndex,
+    /// Its identifier in the file.
+    pub source_id: u32,
+    /// What it carries.
+    pub kind: MediaKind,
+    /// Why it is left out.
+    pub reason: SkipReason,
+}
+
+/// Why a track is left out.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SkipReason {
+    /// Its codec is unknown, encrypted or malformed.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// It has no samples, or its edit list plays none of them.
+    #[error("no sample of it is ever played")]
+    Empty,
+}
+
+/// Something about a title that will hurt players.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The video tracks share too few sync samples, so players cannot change
+    /// rendition at every segment.
+    NoSharedGrid,
+    /// Only the first stretch of the edit list is followed.
+    EditListCut {
+        /// The track's token.
+        token: String,
+        /// Number of edits that are not followed.
+        edits: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSharedGrid => f.write_str(
+                "the video tracks share too few sync samples: players cannot change rendition at every segment",
+            ),
+            Self::EditListCut { token, edits } => {
+                write!(f, "{token}: the media is not played in one stretch; {edits} later edits are not followed")
+            }
+        }
+    }
+}
+
+/// Why sources do not make a title.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum AssembleError {
+    /// The server manifest names a track the file does not have.
+    #[error("file {} has no {kind:?} track{}", .file.0, .track_id.map(|id| format!(" with id {id}")).unwrap_or_default())]
+    TrackMissing {
+        /// The file.
+        file: FileIndex,
+        /// What the track should carry.
+        kind: MediaKind,
+        /// Its identifier, when the manifest states one.
+        track_id: Option<u32>,
+    },
+    /// The sample tables of a track do not hold together.
+    #[error("file {}: {source}", .file.0)]
+    Read {
+        /// The file.
+        file: FileIndex,
+        /// What is wrong.
+        source: ReadError,
+    },
+    /// No track can be served.
+    #[error("no track can be served{}", .skipped.iter().map(|track| format!("; track {}: {}", track.source_id, track.reason)).collect::<String>())]
+    Nothing {
+        /// The tracks and their reasons.
+        skipped: Vec<SkippedTrack>,
+    },
+}
+
+/// A track on its way into a presentation.
+struct Candidate<'a> {
+    file: FileIndex,
+    movie_track: &'a MovieTrack,
+    reference: Option<&'a TrackReference>,
+    codecs: Vec<CodecConfig>,
+    timeline: Timeline,
+}
+
+impl Presentation {
+    /// Puts the tracks of `sources` on one timeline and cuts them on one grid.
+    /// `name` is the title's file name without its ending.
+    ///
+    /// # Errors
+    /// When a named track is absent, a track's tables are damaged, or nothing
+    /// is left to serve.
+    pub fn assemble(
+        name: &str,
+        sources: &[Source],
+        options: &SegmentationOptions,
+    ) -> Result<Self, AssembleError> {
+        let mut skipped = Vec::new();
+        let mut candidates = Vec::new();
+        for source in sources {
+            for movie_track in source.selected()? {
+                match candidate(source, movie_track)? {
+                    Ok(candidate) => candidates.push(candidate),
+                    Err(reason) => skipped.push(SkippedTrack {
+                        file: source.file,
+                        source_id: movie_track.id,
+                        kind: movie_track.kind,
+                        reason,
+                    }),
+                }
+            }
+        }
+        if candidates.is_empty() {
+            return Err(AssembleError::Nothing { skipped });
+        }
+        let (grid, shift) = lay_out(&candidates, options.target_duration);
+        let tokens = naming::tokens(&candidates);
+        let mut warnings = Vec::new();
+        if !grid.is_shared {
+            warnings.push(Warning::NoSharedGrid);
+        }
+        let mut tracks = Vec::new();
+        for (candidate, token) in candidates.into_iter().zip(tokens) {
+            if candidate.timeline.edits_cut > 0 {
+                let edits = candidate.timeline.edits_cut;
+                warnings.push(Warning::EditListCut {
+                    token: token.to_string(),
+                    edits,
+                });
+            }
+            tracks.push(cut::track(
+                candidate,
+                token,
+                &grid,
+                shift,
+                options.target_duration,
+            )?);
+        }
+        let name = naming::url_safe(name);
+        Ok(Self {
+            name,
+            tracks,
+            skipped,
+            warnings,
+            target_duration: options.target_duration,
+        })
+    }
+
+    /// How long the title plays: from the start of the presentation to the end
+    /// of its longest track.
+    #[must_use]
+    pub fn duration(&self) -> Instant {
+        let ends = self.tracks.iter().map(|track| {
+            let ticks = track.end().saturating_sub(track.presentation_time_offset);
+            track.timescale.instant(i64::try_from(ticks).unwrap_or(i64::MAX))
+        });
+        ends.max().unwrap_or(Timescale::MILLISECONDS.instant(0))
+    }
+
+    /// The track that `stem`, a file name without its ending, closes with:
+    /// `film-video=401000` closes with the track `video=401000`. With it what
+    /// stands before, without the `-` between them.
+    #[must_use]
+    pub fn track_in<'a>(&self, stem: &'a str) -> Option<(usize, &'a str)> {
+        let matches = self.tracks.iter().enumerate().filter_map(|(index, track)| {
+            let before = stem.strip_suffix(track.token.as_str())?;
+            let before = if before.is_empty() {
+                before
+            } else {
+                before.strip_suffix('-')?
+            };
+            Some((index, before))
+        });
+        // Names may hold a `-`, so one token can end with another: the longest is meant.
+        matches.min_by_key(|(_, before)| before.len())
+    }
+
+    /// Bytes of memory the title holds, itself included.
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        let tracks: usize = self
+            .tracks
+            .iter()
+            .map(|track| size_of_val(track) + track.heap_size())
+            .sum();
+        let skipped = self.skipped.capacity() * size_of::<SkippedTrack>();
+        size_of_val(self) + self.name.capacity() + tracks + skipped
+    }
+}
+
+impl Source {
+    /// The tracks of the movie that belong to the title.
+    fn selected(&self) -> Result<Vec<&MovieTrack>, AssembleError> {
+        let Some(reference) = &self.reference else {
+            return Ok(self.movie.tracks.iter().collect());
+        };
+        let found = self.movie.tracks.iter().find(|track| match reference.track_id {
+            Some(id) => track.id == id,
+            None => track.kind == reference.kind,
+        });
+        match found {
+            Some(track) if track.kind == reference.kind => Ok(vec![track]),
+            _ => Err(AssembleError::TrackMissing {
+                file: self.file,
+                kind: reference.kind,
+                track_id: reference.track_id,
+            }),
+        }
+    }
+}
+
+/// Reads what the track needs to stand beside others; the inner error is a
+/// reason to go on without it.
+fn candidate<'a>(
+    source: &'a Source,
+    movie_track: &'a MovieTrack,
+) -> Result<Result<Candidate<'a>, SkipReason>, AssembleError> {
+    let mut codecs = Vec::new();
+    for entry in &movie_track.sample_entries {
+        match codec::read_sample_entry(entry, movie_track.handler) {
+            Ok(codec) => codecs.push(codec),
+            Err(error) => return Ok(Err(error.into())),
+        }
+    }
+    let timeline =
+        timeline::read(movie_track).map_err(|error| table_error(source.file, movie_track, error))?;
+    if timeline.is_empty() {
+        return Ok(Err(SkipReason::Empty));
+    }
+    let reference = source.reference.as_ref();
+    Ok(Ok(Candidate {
+        file: source.file,
+        movie_track,
+        reference,
+        codecs,
+        timeline,
+    }))
+}
+
+/// The grid of the title, and the shift that leaves no track with a negative time.
+fn lay_out(candidates: &[Candidate<'_>], target: Duration) -> (Grid, Instant) {
+    let clocks: Vec<Timescale> = candidates
+        .iter()
+        .map(|candidate| candidate.movie_track.timescale)
+        .collect();
+    let needs: Vec<Instant> = candidates
+        .iter()
+        .map(|candidate| {
+            candidate
+                .movie_track
+                .timescale
+                .instant(candidate.timeline.earliest.saturating_neg())
+        })
+        .collect();
+    let shift = time::common_shift(&needs, &clocks);
+    let videos: Vec<SyncTrack> = candidates.iter().filter_map(Candidate::sync_track).collect();
+    let instants = |ticks: fn(&Timeline) -> i64| {
+        candidates.iter().map(move |candidate| {
+            candidate
+                .movie_track
+                .timescale
+                .instant(ticks(&candidate.timeline))
+        })
+    };
+    let start = instants(|timeline| timeline.start).min();
+    let end = instants(|timeline| timeline.end).max();
+    let zero = Timescale::MILLISECONDS.instant(0);
+    (
+        segment::grid(&videos, start.unwrap_or(zero), end.unwrap_or(zero), target),
+        shift,
+    )
+}
+
+impl Candidate<'_> {
+    fn sync_track(&self) -> Option<SyncTrack> {
+        let timescale = self.movie_track.timescale;
+        (self.movie_track.kind == MediaKind::Video).then(|| SyncTrack {
+            timescale,
+            syncs: self.timeline.syncs.clone(),
+            tolerance: self.timeline.half_frame(timescale),
+        })
+    }
+}
+
+fn table_error(file: FileIndex, track: &MovieTrack, source: TableError) -> AssembleError {
+    AssembleError::Read {
+        file,
+        source: ReadError::Table {
+            track_id: track.id,
+            source,
+        },
+    }
+}

@@ -1,0 +1,5 @@
+//! Readers: bytes of a source → its tables. They never do IO; they say which
+//! byte range they need next.
+
+pub mod ism;
+pub mod mp4;

@@ -1,0 +1,112 @@
+//! The `moov` (`ISO/IEC 14496-12 §8.2`): the movie's clock and its tracks.
+
+use bytes::Bytes;
+
+use super::boxes::BoxBytes;
+use super::{Edit, ReadError, track_box};
+use crate::codec::{FourCc, MediaKind};
+use crate::sample::{SampleIter, TableLayout};
+use crate::time::Timescale;
+
+/// Most tracks a file may have.
+const TRACKS_MAX: usize = 256;
+
+/// The tables of a file.
+#[derive(Clone, Debug)]
+pub struct Movie {
+    /// The tracks that carry video, audio or text, in file order.
+    pub tracks: Vec<MovieTrack>,
+}
+
+/// One track of a file.
+#[derive(Clone, Debug)]
+pub struct MovieTrack {
+    /// Identifier, unique in the file (`tkhd`).
+    pub id: u32,
+    /// What the track carries, by its handler.
+    pub kind: MediaKind,
+    /// The handler, `vide` or `soun` and so on (`hdlr`).
+    pub handler: FourCc,
+    /// Clock of the track's times (`mdhd`).
+    pub timescale: Timescale,
+    /// Clock of the edits' durations (`mvhd`).
+    pub movie_timescale: Timescale,
+    /// BCP 47 tag (`elng`) or ISO 639-2/T code (`mdhd`); `None` when undetermined.
+    pub language: Option<String>,
+    /// Name of the track's handler, when it has one.
+    pub handler_name: Option<String>,
+    /// Width and height for display in whole pixels (`tkhd`); 0 for sound.
+    pub display_size: (u32, u32),
+    /// The edit list, empty when there is none (`elst`).
+    pub edits: Vec<Edit>,
+    /// Sample entries as they stand in the `stsd`, whole boxes.
+    pub sample_entries: Vec<Bytes>,
+    /// Roll distance in samples of the group all samples belong to, when the
+    /// track has one (`sgpd` of type `roll`, §10.1).
+    pub roll_distance: Option<i16>,
+    /// Where the sample tables lie.
+    pub layout: TableLayout,
+    /// The whole tables, in the order of [`TableLayout::ranges`].
+    pub(super) tables: Vec<Bytes>,
+}
+
+impl MovieTrack {
+    /// All samples in decode order, times as stored.
+    #[must_use]
+    pub fn samples(&self) -> SampleIter {
+        self.layout.walk(crate::sample::Cursor::default(), &self.tables)
+    }
+}
+
+/// Reads a `moov` of a file of `file_size` bytes.
+pub(super) fn read(moov: &BoxBytes, file_size: u64) -> Result<Movie, ReadError> {
+    let mut timescale = None;
+    let mut traks = Vec::new();
+    for child in moov.children(0) {
+        let child = child?;
+        match &child.kind() {
+            b"mvhd" => timescale = Some(movie_timescale(&child)?),
+            b"trak" => traks.push(child),
+            b"cmov" => return Err(unsupported(&child, "a compressed movie header")),
+            b"mvex" => return Err(unsupported(&child, "a fragmented file")),
+            _ => {}
+        }
+        if traks.len() > TRACKS_MAX {
+            let (count, limit) = (traks.len() as u64, TRACKS_MAX as u64);
+            let (kind, offset) = (moov.header.kind, moov.header.offset);
+            return Err(ReadError::TooMany {
+                kind,
+                offset,
+                what: "tracks",
+                count,
+                limit,
+            });
+        }
+    }
+    let Some(timescale) = timescale else {
+        return Err(moov
+            .required(*b"mvhd")
+            .err()
+            .unwrap_or(moov.bad("no movie header")));
+    };
+    let mut tracks = Vec::new();
+    for trak in &traks {
+        tracks.extend(track_box::read(trak, timescale, file_size)?);
+    }
+    Ok(Movie { tracks })
+}
+
+fn movie_timescale(mvhd: &BoxBytes) -> Result<Timescale, ReadError> {
+    let mut full = mvhd.full()?;
+    full.fields.by_version(full.version)?;
+    full.fields.by_version(full.version)?;
+    Timescale::new(full.fields.u32()?).ok_or(mvhd.bad("the timescale is 0"))
+}
+
+pub(super) fn unsupported(found: &BoxBytes, what: &'static str) -> ReadError {
+    ReadError::Unsupported {
+        kind: found.header.kind,
+        offset: found.header.offset,
+        what,
+    }
+}

@@ -1,0 +1,87 @@
+//! Samples and the tables they come from.
+//!
+//! A title keeps no sample in memory. It keeps one [`Cursor`] a segment, and
+//! reads the few table entries a segment needs from the source file when the
+//! segment is asked for, so its memory does not follow its number of samples.
+
+mod cursor;
+mod layout;
+mod table;
+
+pub use cursor::Cursor;
+pub use layout::{SampleIter, TableBytes, TableLayout};
+pub use table::{Table, Window};
+
+use thiserror::Error;
+
+/// One access unit or audio frame, where it lies and when it plays
+/// (`ISO/IEC 14496-12 §8.6, §8.7`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Byte offset in the source file.
+    pub offset: u64,
+    /// Size in bytes.
+    pub size: u32,
+    /// Duration in ticks of the track.
+    pub duration: u32,
+    /// Decode time in ticks: of the media as stored when it comes from a
+    /// [`SampleIter`], of the output timeline in [`Samples`].
+    pub decode_time: i64,
+    /// Presentation time minus decode time, in ticks.
+    pub composition_offset: i32,
+    /// Decoding can start here.
+    pub is_sync: bool,
+    /// 0-based index into the track's sample entries.
+    pub entry: u32,
+}
+
+impl Sample {
+    /// When the sample is shown, on the same timeline as its decode time.
+    #[must_use]
+    pub fn presentation_time(&self) -> i64 {
+        self.decode_time
+            .saturating_add(i64::from(self.composition_offset))
+    }
+
+    /// The decode time of what follows.
+    #[must_use]
+    pub fn decode_end(&self) -> i64 {
+        self.decode_time.saturating_add(i64::from(self.duration))
+    }
+}
+
+/// The samples of one segment in decode order, times on the output timeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Samples(pub Vec<Sample>);
+
+/// A sample table that does not hold together.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TableError {
+    /// The boxes disagree on how many samples there are, or one of them ends
+    /// early.
+    #[error("{table} has no entry for sample {sample}")]
+    Missing {
+        /// Four-character code of the box.
+        table: &'static str,
+        /// 0-based sample index.
+        sample: u32,
+    },
+    /// A sample lies outside the file.
+    #[error("sample {sample} at offset {offset} with {size} bytes ends beyond the file's {file_size} bytes")]
+    BeyondEnd {
+        /// 0-based sample index.
+        sample: u32,
+        /// Byte offset of the sample.
+        offset: u64,
+        /// Size of the sample in bytes.
+        size: u32,
+        /// Size of the file in bytes.
+        file_size: u64,
+    },
+    /// Times or sizes grow beyond what 63 bits hold.
+    #[error("sample {sample}: times or offsets overflow")]
+    Overflow {
+        /// 0-based sample index.
+        sample: u32,
+    },
+}

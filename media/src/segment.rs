@@ -1,0 +1,250 @@
+//! The segmentation grid: the moments at which every rendition of a title is
+//! cut, so that a player can change between them at any segment.
+
+use std::time::Duration;
+
+use crate::time::{Instant, Timescale};
+
+/// How long segments should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentationOptions {
+    /// The duration each segment comes as near to as the sync samples allow.
+    /// Default: 6 s.
+    pub target_duration: Duration,
+}
+
+impl Default for SegmentationOptions {
+    fn default() -> Self {
+        Self {
+            target_duration: Duration::from_secs(6),
+        }
+    }
+}
+
+/// What the grid needs to know of a video track. Times are ticks from the start
+/// of the presentation.
+#[derive(Clone, Debug)]
+pub(crate) struct SyncTrack {
+    pub(crate) timescale: Timescale,
+    /// Presentation times of the sync samples, ascending.
+    pub(crate) syncs: Vec<i64>,
+    /// How far two pictures may be apart and still be the same moment: half of
+    /// a picture's duration.
+    pub(crate) tolerance: Duration,
+}
+
+/// The grid of a title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grid {
+    /// Where segments start, ascending, the first at or before every track's
+    /// first sample.
+    pub(crate) boundaries: Vec<Instant>,
+    /// Whether all video tracks have a sync sample at every boundary.
+    pub(crate) is_shared: bool,
+}
+
+/// Most boundaries of a grid: at 2 s, twelve days.
+const BOUNDARIES_MAX: usize = 1 << 19;
+
+/// Lays out the grid.
+///
+/// Boundaries are sync samples that all of `videos` share. When those are so
+/// rare that segments would become more than twice as long as one track's own
+/// sync samples ask for, that track's are taken, and the others are cut as near
+/// as they can. Behind the last picture, and without video, boundaries follow
+/// at the target duration up to `end`, where the longest track ends.
+pub(crate) fn grid(videos: &[SyncTrack], start: Instant, end: Instant, target: Duration) -> Grid {
+    let mut grid = Grid {
+        boundaries: Vec::new(),
+        is_shared: true,
+    };
+    // The track with the fewest sync samples bounds what can be shared.
+    if let Some(reference) = videos.iter().min_by_key(|video| video.syncs.len()) {
+        let own = choose(reference.timescale, &reference.syncs, target);
+        let shared = choose(reference.timescale, &shared_syncs(reference, videos), target);
+        grid.is_shared = longest(&shared, end) <= longest(&own, end).max(target).saturating_mul(2);
+        grid.boundaries = if grid.is_shared { shared } else { own };
+    }
+    let mut last = grid.boundaries.last().copied().unwrap_or(start);
+    if grid.boundaries.is_empty() {
+        grid.boundaries.push(start);
+    }
+    // Tracks may go on when the pictures have ended: a last segment up to half
+    // a target longer is better than a short one more.
+    let video_end = videos.iter().filter_map(SyncTrack::last_sync).max();
+    if let Some(video_end) = video_end {
+        last = last.max(video_end);
+    }
+    while last.after(target.saturating_mul(3) / 2) < end && grid.boundaries.len() < BOUNDARIES_MAX {
+        last = last.after(target);
+        grid.boundaries.push(last);
+    }
+    grid
+}
+
+impl SyncTrack {
+    fn last_sync(&self) -> Option<Instant> {
+        self.syncs.last().map(|ticks| self.timescale.instant(*ticks))
+    }
+
+    /// Whether the track has a sync sample at `moment`, which must not go back
+    /// from call to call; `at` is where the search stands.
+    fn has_sync_at(&self, moment: Instant, at: &mut usize) -> bool {
+        while let Some(ticks) = self.syncs.get(*at) {
+            let sync = self.timescale.instant(*ticks);
+            if sync.distance(moment) <= self.tolerance {
+                return true;
+            }
+            if moment < sync {
+                return false;
+            }
+            *at += 1;
+        }
+        false
+    }
+}
+
+/// The sync samples of `reference` that every track of `videos` has too.
+fn shared_syncs(reference: &SyncTrack, videos: &[SyncTrack]) -> Vec<i64> {
+    let mut positions = vec![0; videos.len()];
+    let mut shared = Vec::new();
+    for ticks in &reference.syncs {
+        let moment = reference.timescale.instant(*ticks);
+        let mut everywhere = true;
+        for (video, at) in videos.iter().zip(&mut positions) {
+            everywhere &= video.has_sync_at(moment, at);
+        }
+        if everywhere {
+            shared.push(*ticks);
+        }
+    }
+    shared
+}
+
+/// Of `syncs`, those nearest to one target duration after the one before.
+fn choose(timescale: Timescale, syncs: &[i64], target: Duration) -> Vec<Instant> {
+    let target = timescale.ticks_of(target).max(1);
+    let mut chosen: Vec<i64> = Vec::new();
+    let mut syncs = syncs.iter().copied().peekable();
+    while let Some(sync) = syncs.next() {
+        let Some(goal) = chosen.last().map(|last| last.saturating_add(target)) else {
+            chosen.push(sync);
+            continue;
+        };
+        // Taken when the next one is no nearer to the goal.
+        let is_nearest = match syncs.peek() {
+            Some(next) => sync.abs_diff(goal) <= next.abs_diff(goal),
+            None => sync.saturating_add(target / 2) >= goal,
+        };
+        if is_nearest && chosen.len() < BOUNDARIES_MAX {
+            chosen.push(sync);
+        }
+    }
+    chosen.into_iter().map(|ticks| timescale.instant(ticks)).collect()
+}
+
+/// The longest stretch between two boundaries, or between the last and `end`.
+fn longest(boundaries: &[Instant], end: Instant) -> Duration {
+    let next = boundaries.iter().skip(1).chain([&end]);
+    boundaries
+        .iter()
+        .zip(next)
+        .map(|(from, to)| from.distance(*to))
+        .max()
+        .unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn video(ticks: u32, gop: i64, count: i64) -> SyncTrack {
+        SyncTrack {
+            timescale: Timescale::new(ticks).unwrap(),
+            syncs: (0..count).map(|index| index * gop).collect(),
+            tolerance: Duration::from_millis(20),
+        }
+    }
+
+    fn check(
+        videos: &[SyncTrack],
+        end_seconds: i64,
+        target_seconds: u64,
+        expected_millis: &[i64],
+        shared: bool,
+    ) {
+        let second = Timescale::new(1).unwrap();
+        let target = Duration::from_secs(target_seconds);
+        let grid = grid(videos, second.instant(0), second.instant(end_seconds), target);
+        let millis = Timescale::new(1000).unwrap();
+        let boundaries: Vec<i64> = grid
+            .boundaries
+            .iter()
+            .map(|boundary| boundary.on(millis))
+            .collect();
+        assert_eq!((boundaries.as_slice(), grid.is_shared), (expected_millis, shared));
+    }
+
+    #[test]
+    fn segments_last_whole_groups_of_pictures() {
+        check(
+            &[video(12_800, 25_600, 10)],
+            20,
+            6,
+            &[0, 6000, 12_000, 18_000],
+            true,
+        );
+    }
+
+    #[test]
+    fn the_nearest_sync_sample_is_taken() {
+        check(&[video(100, 192, 10)], 19, 6, &[0, 5760, 11_520, 17_280], true);
+        check(&[video(10, 48, 4)], 19, 6, &[0, 4800, 9600, 14_400], true);
+        check(&[video(10, 100, 3)], 30, 6, &[0, 10_000, 20_000], true);
+    }
+
+    #[test]
+    fn renditions_share_the_sync_samples_they_have_in_common() {
+        check(
+            &[video(1000, 2000, 12), video(90_000, 270_000, 8)],
+            24,
+            6,
+            &[0, 6000, 12_000, 18_000],
+            true,
+        );
+    }
+
+    #[test]
+    fn renditions_without_common_sync_samples_follow_one_of_them() {
+        let mut other = video(1000, 2000, 12);
+        other.syncs.iter_mut().for_each(|sync| *sync += 500);
+        check(
+            &[video(1000, 2000, 11), other],
+            24,
+            6,
+            &[0, 6000, 12_000, 18_000],
+            false,
+        );
+    }
+
+    #[test]
+    fn sound_alone_is_cut_at_the_target() {
+        check(&[], 20, 6, &[0, 6000, 12_000], true);
+    }
+
+    #[test]
+    fn sound_that_outlasts_the_pictures_is_cut_on() {
+        check(
+            &[video(1000, 2000, 4)],
+            30,
+            6,
+            &[0, 6000, 12_000, 18_000, 24_000],
+            true,
+        );
+    }
+
+    #[test]
+    fn every_picture_a_sync_sample_is_cut_at_the_target() {
+        check(&[video(25, 1, 500)], 20, 6, &[0, 6000, 12_000, 18_000], true);
+    }
+}

@@ -1,0 +1,166 @@
+//! Tracks of a title, cut into segments.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::codec::{CodecConfig, FrameRate, MediaKind};
+use crate::plan::FileIndex;
+use crate::sample::{Cursor, Samples, TableError, TableLayout};
+use crate::time::Timescale;
+
+/// Bits a second a track takes as it is served, container included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bandwidth {
+    /// The largest rate of any run of segments that lasts between half and one
+    /// and a half target durations (`RFC 8216 §4.1`).
+    pub peak: u64,
+    /// The rate over the whole track.
+    pub average: u64,
+}
+
+/// One segment: where its samples start and what manifests say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Earliest presentation time, in ticks on the output timeline. Segments
+    /// are named by it (`$Time$`).
+    pub start: u64,
+    /// Ticks until the next segment starts, or the track ends.
+    pub duration: u64,
+    /// Bytes of media, without container.
+    pub media_size: u64,
+    pub(crate) cursor: Cursor,
+}
+
+/// One track of a title.
+///
+/// The output timeline is the track's own clock, moved by a shift all tracks of
+/// the title share: presentation begins at `presentation_time_offset`, and no
+/// time is negative.
+#[derive(Clone, Debug)]
+pub struct Track {
+    /// What it carries.
+    pub kind: MediaKind,
+    /// The source file it comes from.
+    pub file: FileIndex,
+    /// Its identifier in that file.
+    pub source_id: u32,
+    /// What names it in URLs, `name=bitrate`, unique in the title; letters,
+    /// digits and `_-.~` only besides the `=`.
+    pub token: String,
+    /// The token's part before the `=`.
+    pub name: String,
+    /// The token's part after the `=`, bits a second.
+    pub bitrate: u64,
+    /// Language as the source states it: a BCP 47 tag or an ISO 639-2 code.
+    pub language: Option<String>,
+    /// Clock of its times.
+    pub timescale: Timescale,
+    /// Its sample entries, at least one, all of the same kind.
+    pub codecs: Vec<CodecConfig>,
+    /// Width and height for display in pixels; 0 unless pictures.
+    pub display_size: (u32, u32),
+    /// Pictures a second; `None` unless pictures.
+    pub frame_rate: Option<FrameRate>,
+    /// Pre-roll distance in samples, see [`crate::read::mp4::MovieTrack::roll_distance`].
+    pub roll_distance: Option<i16>,
+    /// Where the presentation begins on the output timeline, in ticks: the
+    /// same moment for every track of the title.
+    pub presentation_time_offset: u64,
+    /// What it takes to serve.
+    pub bandwidth: Bandwidth,
+    /// The segments in time order, at least one.
+    pub segments: Vec<Segment>,
+    /// Added to times as stored to get times on the output timeline.
+    pub(crate) shift: i64,
+    pub(crate) layout: TableLayout,
+    /// Behind the last sample.
+    pub(crate) end: Cursor,
+}
+
+impl Track {
+    /// The codec of the first sample entry, which manifests describe.
+    ///
+    /// `None` cannot happen for a track of a presentation.
+    #[must_use]
+    pub fn codec(&self) -> Option<&CodecConfig> {
+        self.codecs.first()
+    }
+
+    /// End of the last segment in ticks on the output timeline.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.segments
+            .last()
+            .map_or(0, |last| last.start.saturating_add(last.duration))
+    }
+
+    /// The segment whose name is the time `start`.
+    #[must_use]
+    pub fn segment_at(&self, start: u64) -> Option<usize> {
+        self.segments
+            .binary_search_by_key(&start, |segment| segment.start)
+            .ok()
+    }
+
+    /// Number of samples of `segment`.
+    #[must_use]
+    pub fn sample_count(&self, segment: usize) -> u32 {
+        self.cursors(segment)
+            .map_or(0, |(start, end)| end.sample.saturating_sub(start.sample))
+    }
+
+    /// Ranges of [`Track::file`] with the table entries that `segment` needs,
+    /// some of them empty; none for a segment that does not exist.
+    #[must_use]
+    pub fn table_ranges(&self, segment: usize) -> Vec<Range<u64>> {
+        self.cursors(segment)
+            .map(|(start, end)| self.layout.ranges(&start, &end))
+            .unwrap_or_default()
+    }
+
+    /// The samples of `segment`, read from `tables`: the bytes of each of
+    /// [`Track::table_ranges`], in order.
+    ///
+    /// # Errors
+    /// When the tables are not those the presentation was made from.
+    pub fn samples(&self, segment: usize, tables: &[Bytes]) -> Result<Samples, TableError> {
+        let Some((start, end)) = self.cursors(segment) else {
+            return Ok(Samples::default());
+        };
+        let count = end.sample.saturating_sub(start.sample);
+        let mut samples = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+        for sample in self
+            .layout
+            .walk(start, tables)
+            .take(usize::try_from(count).unwrap_or(0))
+        {
+            let mut sample = sample?;
+            sample.decode_time = sample.decode_time.saturating_add(self.shift);
+            samples.push(sample);
+        }
+        Ok(Samples(samples))
+    }
+
+    /// Bytes of memory the track holds on the heap.
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        let text = self.token.capacity() + self.name.capacity();
+        let language = self.language.as_ref().map_or(0, String::capacity);
+        let codecs: usize = self
+            .codecs
+            .iter()
+            .map(|codec| size_of_val(codec) + codec.heap_size())
+            .sum();
+        text + language + codecs + self.segments.capacity() * size_of::<Segment>()
+    }
+
+    fn cursors(&self, segment: usize) -> Option<(Cursor, Cursor)> {
+        let start = self.segments.get(segment)?.cursor;
+        let end = self
+            .segments
+            .get(segment + 1)
+            .map_or(self.end, |next| next.cursor);
+        Some((start, end))
+    }
+}

@@ -1,0 +1,3 @@
+//! Writers: the samples of one segment → a plan of the bytes to send.
+
+pub mod fmp4;
