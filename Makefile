@@ -1,0 +1,46 @@
+# Strata: every command works on a fresh Debian machine that has Rust and Node.
+
+CARGO ?= cargo
+# The demo, the tests and the end-to-end tests share the dev profile: all is compiled once.
+DEV := --workspace --locked
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-build build demo test test-rust test-page lint fmt
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what the tests and the demo need, when it is missing
+	@scripts/setup.sh
+
+setup-build:
+	@scripts/setup.sh build
+
+build: setup-build ## Build the release binary, target/release/strata
+	$(CARGO) build --release --locked --package strata
+
+demo: setup ## Play the sample title through every tier, on this machine (DEMO_ARGS=--help)
+	npm --prefix demo/page run --silent build
+	$(CARGO) build $(DEV) --bins
+	@exec target/debug/strata-demo $(DEMO_ARGS)
+
+test: setup lint test-rust test-page ## Run every check: format, lints, tests, the players in a browser
+
+test-rust: setup-build
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  set -ex; $(CARGO) nextest run $(DEV); $(CARGO) test $(DEV) --doc; \
+	else \
+	  set -ex; $(CARGO) test $(DEV); \
+	fi
+
+test-page: setup
+	$(CARGO) build $(DEV) --bins
+	npm --prefix demo/page test
+
+lint: setup-build ## Check format, lints and (with cargo-deny) licences
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(DEV) --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; fi
+
+fmt: ## Format the code
+	$(CARGO) fmt --all

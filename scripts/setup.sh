@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Installs what this machine lacks, and nothing that it has.
+#
+#   scripts/setup.sh build   what compiling needs
+#   scripts/setup.sh         that, and what tests and the demo need
+#
+# On Debian and its kin packages come from apt, with sudo when not root; on any
+# other system the missing commands are named.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+need() { # command, Debian package
+  command -v "$1" >/dev/null || missing+=("$2")
+}
+
+need cmake cmake          # pingora builds zlib-ng with it
+need cc build-essential   # ring, mimalloc and zstd are C
+if [[ ${1:-all} != build ]]; then
+  need ffmpeg ffmpeg              # source against output, packet by packet
+  need xmllint libxml2-utils      # a second reader of the manifests
+  need chromium chromium          # the players
+  need node nodejs                # drives chromium
+  need npm npm
+  need fc-list fontconfig
+  # Chromium draws no text at all without a font.
+  { command -v fc-list >/dev/null && fc-list | grep -q .; } || missing+=(fonts-dejavu-core)
+fi
+
+if (( ${#missing[@]} )); then
+  if ! command -v apt-get >/dev/null; then
+    echo "setup: please install: ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=()
+  if (( EUID != 0 )); then
+    command -v sudo >/dev/null || { echo "setup: as root, please: apt-get install ${missing[*]}" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  echo "setup: installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi
+
+command -v cargo >/dev/null || { echo "setup: no cargo; see https://rustup.rs" >&2; exit 1; }
+
+# npm leaves a copy of the lock behind; an older one, or none, means packages are missing.
+page=demo/page
+if [[ ${1:-all} != build && -f $page/package-lock.json && ! $page/node_modules/.package-lock.json -nt $page/package-lock.json ]]; then
+  echo "setup: installing the page's npm packages"
+  npm --prefix "$page" ci --no-audit --no-fund
+fi
