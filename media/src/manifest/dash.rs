@@ -1,0 +1,1 @@
+//! DASH: the Media Presentation Description, `ISO/IEC 23009-1`.

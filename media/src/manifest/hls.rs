@@ -1,0 +1,1 @@
+//! HLS: master and media playlists, RFC 8216 and its successor draft.
