@@ -1,4 +1,14 @@
 //! Manifests: a snapshot of a title → the text players start from.
+//!
+//! Nothing but the [`crate::presentation::Presentation`] goes in, so every node
+//! writes the same bytes.
 
 pub mod dash;
 pub mod hls;
+
+mod escape;
+mod rendition;
+mod xml;
+
+#[cfg(test)]
+mod tests;

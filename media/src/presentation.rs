@@ -305,7 +305,7 @@ fn lay_out(candidates: &[Candidate<'_>], target: Duration) -> (Grid, Instant) {
             candidate
                 .movie_track
                 .timescale
-                .instant(candidate.timeline.earliest.saturating_neg())
+                .instant(candidate.timeline.earliest().saturating_neg())
         })
         .collect();
     let shift = time::common_shift(&needs, &clocks);

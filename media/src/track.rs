@@ -71,8 +71,11 @@ pub struct Track {
     pub bandwidth: Bandwidth,
     /// The segments in time order, at least one.
     pub segments: Vec<Segment>,
-    /// Added to times as stored to get times on the output timeline.
-    pub(crate) shift: i64,
+    /// Added to decode times as stored to get those of the output timeline.
+    pub(crate) decode_shift: i64,
+    /// Added to composition offsets as stored, so that none is negative: some
+    /// readers misplace fragments with negative ones.
+    pub(crate) decode_lead: i32,
     pub(crate) layout: TableLayout,
     /// Behind the last sample.
     pub(crate) end: Cursor,
@@ -136,7 +139,8 @@ impl Track {
             .take(usize::try_from(count).unwrap_or(0))
         {
             let mut sample = sample?;
-            sample.decode_time = sample.decode_time.saturating_add(self.shift);
+            sample.decode_time = sample.decode_time.saturating_add(self.decode_shift);
+            sample.composition_offset = sample.composition_offset.saturating_add(self.decode_lead);
             samples.push(sample);
         }
         Ok(Samples(samples))

@@ -1,1 +1,97 @@
-//! DASH: the Media Presentation Description, `ISO/IEC 23009-1`.
+//! DASH: the Media Presentation Description, `ISO/IEC 23009-1:2022`.
+//!
+//! Segments are named by their time: `dash/film-video=401000-0.dash` starts at
+//! tick 0 of the output timeline, `dash/film-video=401000.dash` initializes.
+
+mod adaptation_set;
+mod descriptor;
+mod segment_timeline;
+
+use crate::codec::Codec;
+use crate::presentation::Presentation;
+use crate::time::{Instant, Timescale};
+
+use super::rendition::{Rendition, sets};
+use super::xml::Element;
+
+/// What a player buffers before it starts, in seconds: bandwidths are peaks of
+/// whole segments, so a couple of seconds cover the swings within one.
+const MIN_BUFFER_SECONDS: u32 = 2;
+
+/// Whether DASH can carry the codec; the others are left out of the manifest.
+#[must_use]
+pub fn allows(codec: Codec) -> bool {
+    // Neither has a DASH profile; tx3g would need a conversion.
+    !matches!(codec, Codec::Alac | Codec::Tx3g)
+}
+
+/// The MPD of a title.
+#[must_use]
+pub fn mpd(presentation: &Presentation) -> String {
+    let tracks = presentation.tracks.iter().enumerate();
+    let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));
+    let sets = sets(renditions.filter(|rendition| allows(rendition.codec)).collect());
+    let has_supplemental = sets.iter().flatten().any(|rendition| rendition.supplemental.is_some());
+    let roles = descriptor::roles(&sets);
+    let adaptation_sets = sets.iter().zip(roles).enumerate();
+    let adaptation_sets = adaptation_sets
+        .map(|(index, (set, role))| adaptation_set::element(index + 1, set, role, &presentation.name));
+    let duration = iso_duration(presentation.duration());
+    let period = Element::new("Period")
+        .with("id", 1)
+        .with("start", "PT0S")
+        .with("duration", &duration)
+        .containing([Element::text("BaseURL", "dash/")])
+        .containing(adaptation_sets);
+    Element::new("MPD")
+        .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
+        .with_some("xmlns:scte214", has_supplemental.then_some("urn:scte:dash:scte214-extensions"))
+        .with("profiles", "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019")
+        .with("type", "static")
+        .with("mediaPresentationDuration", &duration)
+        .with("minBufferTime", format_args!("PT{MIN_BUFFER_SECONDS}S"))
+        .containing([period])
+        .into_document()
+}
+
+/// A duration as `ISO 8601` and XML have it, to the microsecond: `PT1H0M2.04S`.
+fn iso_duration(duration: Instant) -> String {
+    const MICROSECONDS: Timescale = match Timescale::new(1_000_000) {
+        Some(clock) => clock,
+        None => Timescale::MILLISECONDS,
+    };
+    let micros = duration.on(MICROSECONDS).max(0);
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let mut text = String::from("PT");
+    if hours > 0 {
+        text.push_str(&format!("{hours}H"));
+    }
+    if hours > 0 || minutes > 0 {
+        text.push_str(&format!("{minutes}M"));
+    }
+    let fraction = format!("{fraction:06}");
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    text.push_str(&format!("{seconds}{point}{fraction}S"));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ticks: i64, timescale: u32, expected: &str) {
+        assert_eq!(iso_duration(Timescale::new(timescale).unwrap().instant(ticks)), expected);
+    }
+
+    #[test]
+    fn durations_are_exact_to_the_microsecond() {
+        check(0, 1, "PT0S");
+        check(60, 1, "PT1M0S");
+        check(768_000, 12_800, "PT1M0S");
+        check(2_881_024, 48_000, "PT1M0.021333S");
+        check(7_200_500, 1000, "PT2H0M0.5S");
+        check(-1, 1, "PT0S");
+    }
+}

@@ -64,7 +64,8 @@ pub(super) fn track(
         presentation_time_offset: offset.unsigned_abs(),
         bandwidth: bandwidth::of(&sizes, timescale, target),
         segments,
-        shift: total_shift,
+        decode_shift: total_shift.saturating_sub(timeline.decode_lead.into()),
+        decode_lead: timeline.decode_lead,
         layout: movie_track.layout,
         end: timeline.last,
     })

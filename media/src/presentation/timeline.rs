@@ -23,12 +23,15 @@ const HELD_MAX: usize = 10_000;
 pub(super) struct Timeline {
     /// Added to times as stored.
     pub(super) shift: i64,
+    /// How far the stored decode times have to move back for no picture to be
+    /// shown before it is decoded; 0 unless composition offsets are negative.
+    pub(super) decode_lead: i32,
     /// Before the first sample that is sent.
     pub(super) first: Cursor,
     /// Behind the last one.
     pub(super) last: Cursor,
-    /// The earliest decode or presentation time sent.
-    pub(super) earliest: i64,
+    /// The earliest decode time sent as stored, shifted.
+    earliest_decode: i64,
     /// The earliest presentation time sent.
     pub(super) start: i64,
     /// The latest moment at which a sample's presentation ends.
@@ -50,9 +53,10 @@ impl Timeline {
     fn starting_at(first: Cursor, played: &Played) -> Self {
         Self {
             shift: played.shift,
+            decode_lead: 0,
             first,
             last: first,
-            earliest: i64::MAX,
+            earliest_decode: i64::MAX,
             start: i64::MAX,
             end: i64::MIN,
             syncs: Vec::new(),
@@ -68,7 +72,8 @@ impl Timeline {
     fn add(&mut self, sample: &Sample, kind: MediaKind) {
         let shown = sample.presentation_time().saturating_add(self.shift);
         let decoded = sample.decode_time.saturating_add(self.shift);
-        self.earliest = self.earliest.min(shown).min(decoded);
+        self.earliest_decode = self.earliest_decode.min(decoded);
+        self.decode_lead = self.decode_lead.max(sample.composition_offset.saturating_neg());
         self.start = self.start.min(shown);
         self.end = self.end.max(shown.saturating_add(i64::from(sample.duration)));
         self.media_size += u64::from(sample.size);
@@ -90,6 +95,13 @@ impl Timeline {
         self.constant_duration
             .or(self.last_duration)
             .filter(|_| !self.is_variable)
+    }
+
+    /// The earliest decode or presentation time sent.
+    pub(super) fn earliest(&self) -> i64 {
+        self.earliest_decode
+            .saturating_sub(self.decode_lead.into())
+            .min(self.start)
     }
 
     pub(super) fn sample_count(&self) -> u32 {

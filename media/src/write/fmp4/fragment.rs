@@ -1,8 +1,6 @@
 //! A media segment (`ISO/IEC 23000-19 §7.3.3`): `styp`, then a `moof` and its
 //! `mdat` for every stretch of samples with one sample entry and without a gap.
 
-use bytes::Bytes;
-
 use super::TRACK_ID;
 use super::box_writer::BoxWriter;
 use crate::plan::Plan;
@@ -55,7 +53,7 @@ pub fn media(track: &Track, segment: usize, samples: &Samples) -> Plan {
         }
     }
     if plan.parts.is_empty() {
-        plan.push_bytes(Bytes::from(head.finish()));
+        plan.push_bytes(head.finish());
     }
     plan
 }
@@ -201,7 +199,7 @@ fn write_track_fragment(out: &mut BoxWriter, track: &Track, run: &[Sample]) -> u
     let decode_time = first.map_or(0, |sample| sample.decode_time.max(0).unsigned_abs());
     out.full(b"tfdt", 1, 0, |out| out.u64(decode_time));
     let mut data_offset_at = 0;
-    out.full(b"trun", 1, common.run_flags(), |out| {
+    out.full(b"trun", 0, common.run_flags(), |out| {
         out.u32(u32::try_from(run.len()).unwrap_or(u32::MAX));
         data_offset_at = out.position();
         out.u32(0);

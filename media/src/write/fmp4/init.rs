@@ -24,8 +24,7 @@ pub fn init(track: &Track) -> Bytes {
     out.write(b"ftyp", |out| {
         out.slice(b"iso6");
         out.u32(0);
-        // Signed composition offsets make it cmf2 rather than cmfc (§7.2).
-        for brand in [b"iso6", b"cmf2", b"dash"] {
+        for brand in [b"iso6", b"cmfc", b"dash"] {
             out.slice(brand);
         }
     });

@@ -1,0 +1,59 @@
+//! Media playlists, RFC 8216 §4.3.2 and §4.3.3.
+
+use std::fmt::Write as _;
+
+use crate::presentation::Presentation;
+use crate::track::Track;
+
+use super::super::escape::path_segment;
+use super::{FIRST_SEGMENT_NUMBER, VERSION};
+
+/// The playlist of the presentation's track `track` (0-based); `None` if there
+/// is no such track.
+#[must_use]
+pub fn media(presentation: &Presentation, track: usize) -> Option<String> {
+    let track = presentation.tracks.get(track)?;
+    let stem = path_segment(&format!("{}-{}", presentation.name, track.token));
+    let durations = durations_us(track);
+    let target = durations.iter().map(|duration| rounded_seconds(*duration)).max().unwrap_or(0).max(1);
+    let mut playlist = String::with_capacity(256 + durations.len() * (stem.len() + 40));
+    // Writing to a String cannot fail.
+    let _ = write!(
+        playlist,
+        "#EXTM3U\n\
+         #EXT-X-VERSION:{VERSION}\n\
+         #EXT-X-TARGETDURATION:{target}\n\
+         #EXT-X-MEDIA-SEQUENCE:{FIRST_SEGMENT_NUMBER}\n\
+         #EXT-X-PLAYLIST-TYPE:VOD\n\
+         #EXT-X-MAP:URI=\"hls/{stem}.m4s\"\n"
+    );
+    for (number, duration) in (FIRST_SEGMENT_NUMBER..).zip(durations) {
+        let (seconds, fraction) = (duration / 1_000_000, duration % 1_000_000);
+        let _ = writeln!(playlist, "#EXTINF:{seconds}.{fraction:06},\nhls/{stem}-{number}.m4s");
+    }
+    playlist.push_str("#EXT-X-ENDLIST\n");
+    Some(playlist)
+}
+
+/// Durations of the segments in microseconds. Ends are rounded, not durations,
+/// so that the sum of any run of segments is off by a microsecond at most.
+fn durations_us(track: &Track) -> Vec<u64> {
+    let scale = u128::from(track.timescale.get());
+    let micros = |ticks: u64| {
+        let micros = (u128::from(ticks) * 1_000_000 + scale / 2) / scale;
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    };
+    let mut elapsed = 0_u64;
+    let mut durations = Vec::with_capacity(track.segments.len());
+    for segment in &track.segments {
+        let start = micros(elapsed);
+        elapsed = elapsed.saturating_add(segment.duration);
+        durations.push(micros(elapsed) - start);
+    }
+    durations
+}
+
+/// To the nearest second, as `EXT-X-TARGETDURATION` counts, §4.3.3.1.
+fn rounded_seconds(duration_us: u64) -> u64 {
+    duration_us.saturating_add(500_000) / 1_000_000
+}

@@ -1,0 +1,164 @@
+//! Source files made by ffmpeg, and ffmpeg's own account of their packets.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use bytes::Bytes;
+use strata_media::plan::{FileIndex, Part, Plan};
+use strata_media::presentation::{Presentation, Source};
+use strata_media::read::mp4::{Movie, ReadError, Reader, Step};
+use strata_media::segment::SegmentationOptions;
+use strata_media::track::Track;
+use strata_media::write::fmp4;
+
+/// A folder of source files that goes with the test.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs ffmpeg with the words of `arguments` in the folder.
+    pub fn ffmpeg(&self, arguments: &str) {
+        let output = Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-y"])
+            .args(arguments.split_whitespace())
+            .current_dir(self.0.path())
+            .output()
+            .expect("ffmpeg is installed");
+        assert!(
+            output.status.success(),
+            "ffmpeg {arguments}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// Drives the reader over a file in memory.
+pub fn read(file: &Bytes) -> Result<Movie, ReadError> {
+    let mut reader = Reader::new(file.len() as u64);
+    let mut step = reader.step(None)?;
+    loop {
+        match step {
+            Step::Need(range) => {
+                step = reader.step(Some(file.slice(range.start as usize..range.end as usize)))?;
+            }
+            Step::Done(movie) => return Ok(movie),
+        }
+    }
+}
+
+/// A title of several files, each with all its tracks.
+pub fn assemble(files: &[Bytes], target: Duration) -> Presentation {
+    let sources: Vec<Source> = files
+        .iter()
+        .enumerate()
+        .map(|(index, file)| Source {
+            file: FileIndex(index as u32),
+            movie: read(file).unwrap(),
+            reference: None,
+        })
+        .collect();
+    Presentation::assemble(
+        "film",
+        &sources,
+        &SegmentationOptions {
+            target_duration: target,
+        },
+    )
+    .unwrap()
+}
+
+/// The bytes a plan stands for.
+pub fn carry_out(plan: &Plan, files: &[Bytes]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in &plan.parts {
+        match part {
+            Part::Bytes(bytes) => out.extend_from_slice(bytes),
+            Part::Source { file, range } => {
+                out.extend_from_slice(&files[file.0 as usize][range.start as usize..range.end as usize]);
+            }
+        }
+    }
+    assert_eq!(out.len() as u64, plan.length, "a plan's length is exact");
+    out
+}
+
+/// Media segment `segment` of `track`.
+pub fn media_segment(track: &Track, segment: usize, files: &[Bytes]) -> Vec<u8> {
+    let file = &files[track.file.0 as usize];
+    let tables: Vec<Bytes> = track
+        .table_ranges(segment)
+        .into_iter()
+        .map(|range| file.slice(range.start as usize..range.end as usize))
+        .collect();
+    let samples = track.samples(segment, &tables).unwrap();
+    carry_out(&fmp4::media(track, segment, &samples), files)
+}
+
+/// The whole track as one fragmented file.
+pub fn output(track: &Track, files: &[Bytes]) -> Vec<u8> {
+    let mut out = fmp4::init(track).to_vec();
+    for segment in 0..track.segments.len() {
+        out.extend(media_segment(track, segment, files));
+    }
+    out
+}
+
+/// One packet as ffmpeg sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    pub dts: i64,
+    pub pts: i64,
+    pub size: u64,
+    pub hash: String,
+}
+
+/// The packets of stream `map` of a file, times in the stream's own clock and
+/// as they stand in the file.
+pub fn packets(path: &Path, map: &str) -> Vec<Packet> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-copyts", "-i"])
+        .arg(path)
+        .args([
+            "-map",
+            map,
+            "-c",
+            "copy",
+            "-copytb",
+            "1",
+            "-f",
+            "framehash",
+            "-hash",
+            "md5",
+            "-",
+        ])
+        .output()
+        .expect("ffmpeg is installed");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+            Packet {
+                dts: fields[1].parse().unwrap(),
+                pts: fields[2].parse().unwrap(),
+                size: fields[4].parse().unwrap(),
+                hash: fields[5].to_owned(),
+            }
+        })
+        .collect()
+}
