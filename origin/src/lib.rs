@@ -1,1 +1,3 @@
 //! Packaging origin: sources, titles and the HTTP front.
+
+pub mod source;

@@ -1,0 +1,91 @@
+//! Where titles are stored: a folder or an S3 bucket.
+//!
+//! A [`Source`] answers three questions about an object, by its name relative
+//! to the store's root: what is it ([`Source::head`]), how does it begin
+//! ([`Source::open`]), and what are these bytes of exactly this version
+//! ([`Source::read`]). The rest of the origin never reaches a source directly
+//! but through a [`Store`], which bounds how many requests run at once and how
+//! long they take, and counts them.
+
+mod error;
+mod fs;
+mod metrics;
+mod object;
+mod s3;
+mod store;
+mod tally;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use strata_cache::Chunk;
+
+pub use error::{SourceError, SourceFault};
+pub use fs::FolderSource;
+pub use metrics::StoreMetrics;
+pub use object::SourceObject;
+pub use s3::{S3Config, S3ConnectError, S3Source};
+pub use store::{Store, StoreLimits};
+pub use tally::Tally;
+
+/// What is known of an object without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// Size in bytes.
+    pub size: u64,
+    /// Names these very bytes; changes whenever they do.
+    pub version: Arc<str>,
+    /// When the object was last changed, if the store says so.
+    pub modified: Option<SystemTime>,
+}
+
+/// An object with its first bytes.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What it is.
+    pub meta: ObjectMeta,
+    /// Its first bytes: as many as were asked for, or all it has.
+    pub head: Chunk,
+}
+
+/// A place that objects are read from.
+///
+/// Objects are named by paths relative to the store's root, with `/` between
+/// segments, no empty, `.` or `..` segments and no leading slash.
+#[async_trait]
+pub trait Source: fmt::Debug + Send + Sync + 'static {
+    /// The store's name, the same on every node that reads from it.
+    fn name(&self) -> &str;
+
+    /// Looks an object up.
+    ///
+    /// # Errors
+    /// [`SourceFault::NotFound`] and all that can befall a request.
+    async fn head(&self, object: &str) -> Result<ObjectMeta, SourceError>;
+
+    /// Looks an object up and reads its first `head_size` bytes, or all it
+    /// has, in one request.
+    ///
+    /// # Errors
+    /// [`SourceFault::NotFound`] and all that can befall a request.
+    async fn open(&self, object: &str, head_size: u64) -> Result<Opened, SourceError>;
+
+    /// Reads bytes `range` of version `version`, exactly.
+    ///
+    /// # Errors
+    /// [`SourceFault::Changed`] when the object is of another version by now.
+    async fn read(&self, object: &str, version: &str, range: Range<u64>) -> Result<Chunk, SourceError>;
+
+    /// Whether the store can be reached at all, by the cheapest request that
+    /// tells.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    async fn probe(&self) -> Result<(), SourceError>;
+}
+
+#[cfg(test)]
+mod contract;
