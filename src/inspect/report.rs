@@ -1,0 +1,213 @@
+//! What is told of a title, whatever the form.
+
+use serde::Serialize;
+use strata_media::codec::{Details, MediaKind};
+use strata_media::plan::Part;
+use strata_media::track::Track;
+
+use super::title::{SegmentPlan, Title};
+
+/// A title. Times are seconds, sizes bytes, rates bits a second.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) title: String,
+    pub(super) duration_seconds: f64,
+    pub(super) target_duration_seconds: f64,
+    /// Bytes that an origin keeps in memory for the title.
+    pub(super) memory_bytes: usize,
+    pub(super) files: Vec<FileReport>,
+    pub(super) tracks: Vec<TrackReport>,
+    pub(super) skipped: Vec<SkippedReport>,
+    pub(super) warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) plans: Vec<PlanReport>,
+}
+
+#[derive(Serialize)]
+pub(super) struct FileReport {
+    pub(super) index: u32,
+    pub(super) path: String,
+    pub(super) size: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct TrackReport {
+    pub(super) token: String,
+    pub(super) kind: &'static str,
+    /// RFC 6381.
+    pub(super) codecs: String,
+    pub(super) language: Option<String>,
+    pub(super) file: u32,
+    pub(super) source_id: u32,
+    pub(super) timescale: u32,
+    pub(super) width: Option<u32>,
+    pub(super) height: Option<u32>,
+    pub(super) frame_rate: Option<f64>,
+    pub(super) sample_rate: Option<u32>,
+    pub(super) channels: Option<u16>,
+    pub(super) bandwidth_peak: u64,
+    pub(super) bandwidth_average: u64,
+    pub(super) segments: Vec<SegmentReport>,
+}
+
+#[derive(Serialize)]
+pub(super) struct SegmentReport {
+    pub(super) index: usize,
+    /// In ticks; the `$Time$` of its name.
+    pub(super) time: u64,
+    pub(super) start_seconds: f64,
+    pub(super) duration_seconds: f64,
+    pub(super) samples: u32,
+    pub(super) media_bytes: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct SkippedReport {
+    pub(super) file: u32,
+    pub(super) source_id: u32,
+    pub(super) kind: &'static str,
+    pub(super) reason: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct PlanReport {
+    pub(super) track: String,
+    pub(super) segment: usize,
+    pub(super) parts: Vec<PartReport>,
+    /// Exact length of the response.
+    pub(super) length: u64,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "from", rename_all = "lowercase")]
+pub(super) enum PartReport {
+    /// Bytes made here.
+    Made { length: u64 },
+    /// A range of a source file.
+    File {
+        file: u32,
+        path: String,
+        offset: u64,
+        length: u64,
+    },
+}
+
+impl Report {
+    pub(super) fn of(title: &Title, tracks: &[&Track], plans: Vec<SegmentPlan<'_>>) -> Self {
+        let presentation = &title.presentation;
+        let files = title.files.iter().zip(0..).map(|(file, index)| FileReport {
+            index,
+            path: file.path.display().to_string(),
+            size: file.size,
+        });
+        let skipped = presentation.skipped.iter().map(|track| SkippedReport {
+            file: track.file.0,
+            source_id: track.source_id,
+            kind: kind(track.kind),
+            reason: track.reason.to_string(),
+        });
+        let duration = presentation.duration();
+        Self {
+            title: title.path.display().to_string(),
+            duration_seconds: duration.timescale.seconds(duration.ticks),
+            target_duration_seconds: presentation.target_duration.as_secs_f64(),
+            memory_bytes: presentation.heap_size(),
+            files: files.collect(),
+            tracks: tracks.iter().map(|track| TrackReport::of(track)).collect(),
+            skipped: skipped.collect(),
+            warnings: presentation.warnings.iter().map(ToString::to_string).collect(),
+            plans: plans
+                .into_iter()
+                .map(|plan| PlanReport::of(title, plan))
+                .collect(),
+        }
+    }
+}
+
+impl TrackReport {
+    fn of(track: &Track) -> Self {
+        let (sample_rate, channels) = match track.codec().map(|codec| &codec.details) {
+            Some(Details::Audio(audio)) => (Some(audio.sample_rate), Some(audio.channels)),
+            _ => (None, None),
+        };
+        let is_video = track.kind == MediaKind::Video;
+        let (width, height) = track.display_size;
+        Self {
+            token: track.token.clone(),
+            kind: kind(track.kind),
+            codecs: track
+                .codecs
+                .iter()
+                .map(|codec| codec.rfc6381.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
+            language: track.language.clone(),
+            file: track.file.0,
+            source_id: track.source_id,
+            timescale: track.timescale.get(),
+            width: is_video.then_some(width),
+            height: is_video.then_some(height),
+            frame_rate: track
+                .frame_rate
+                .map(|rate| ratio(rate.numerator, rate.denominator)),
+            sample_rate,
+            channels,
+            bandwidth_peak: track.bandwidth.peak,
+            bandwidth_average: track.bandwidth.average,
+            segments: segments(track),
+        }
+    }
+}
+
+fn segments(track: &Track) -> Vec<SegmentReport> {
+    let ticks = |ticks: u64| i64::try_from(ticks).unwrap_or(i64::MAX);
+    // Sound may start before the presentation does: its decoder has to warm up.
+    let start = |time: u64| ticks(time).saturating_sub(ticks(track.presentation_time_offset));
+    let report = |(index, segment): (usize, &strata_media::track::Segment)| SegmentReport {
+        index,
+        time: segment.start,
+        start_seconds: track.timescale.seconds(start(segment.start)),
+        duration_seconds: track.timescale.seconds(ticks(segment.duration)),
+        samples: track.sample_count(index),
+        media_bytes: segment.media_size,
+    };
+    track.segments.iter().enumerate().map(report).collect()
+}
+
+impl PlanReport {
+    fn of(title: &Title, plan: SegmentPlan<'_>) -> Self {
+        let part = |part: &Part| match part {
+            Part::Bytes(bytes) => PartReport::Made {
+                length: bytes.len() as u64,
+            },
+            Part::Source { file, range } => PartReport::File {
+                file: file.0,
+                path: title
+                    .file(*file)
+                    .map(|file| file.path.display().to_string())
+                    .unwrap_or_default(),
+                offset: range.start,
+                length: part.length(),
+            },
+        };
+        Self {
+            track: plan.track.token.clone(),
+            segment: plan.segment,
+            parts: plan.plan.parts.iter().map(part).collect(),
+            length: plan.plan.length,
+        }
+    }
+}
+
+fn kind(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Video => "video",
+        MediaKind::Audio => "audio",
+        MediaKind::Text => "text",
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure to read")]
+fn ratio(numerator: u64, denominator: u64) -> f64 {
+    numerator as f64 / denominator as f64
+}

@@ -1,0 +1,149 @@
+//! The report for people.
+
+use std::io::{self, Write};
+
+use super::report::{PartReport, PlanReport, Report, TrackReport};
+
+pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: {:.3} s, segments of about {} s, {} bytes in an origin's memory",
+        report.title, report.duration_seconds, report.target_duration_seconds, report.memory_bytes,
+    )?;
+    writeln!(out, "\nFiles")?;
+    for file in &report.files {
+        writeln!(out, "  {:>2}  {:>12} bytes  {}", file.index, file.size, file.path)?;
+    }
+    writeln!(out, "\nTracks")?;
+    let width = report
+        .tracks
+        .iter()
+        .map(|track| track.token.len())
+        .max()
+        .unwrap_or(0);
+    for track in &report.tracks {
+        write_track(track, width, out)?;
+    }
+    if !report.skipped.is_empty() {
+        writeln!(out, "\nSkipped")?;
+        for track in &report.skipped {
+            writeln!(
+                out,
+                "  file {}, track {} ({}): {}",
+                track.file, track.source_id, track.kind, track.reason
+            )?;
+        }
+    }
+    if !report.warnings.is_empty() {
+        writeln!(out, "\nWarnings")?;
+        for warning in &report.warnings {
+            writeln!(out, "  {warning}")?;
+        }
+    }
+    if report.plans.is_empty() {
+        write_grids(&report.tracks, out)
+    } else {
+        report
+            .plans
+            .iter()
+            .try_for_each(|plan| write_plan(plan, &report.tracks, out))
+    }
+}
+
+fn write_track(track: &TrackReport, width: usize, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "  {:<width$}  {:<16}", track.token, track.codecs)?;
+    if let (Some(width), Some(height)) = (track.width, track.height) {
+        write!(out, "  {:<9}", format!("{width}x{height}"))?;
+    }
+    if let Some(rate) = track.frame_rate {
+        let rate = format!("{rate:.3}");
+        write!(out, "  {} fps", rate.trim_end_matches('0').trim_end_matches('.'))?;
+    }
+    if let (Some(rate), Some(channels)) = (track.sample_rate, track.channels) {
+        write!(out, "  {rate} Hz, {channels} channels")?;
+    }
+    if let Some(language) = &track.language {
+        write!(out, "  {language}")?;
+    }
+    writeln!(
+        out,
+        "  peak {} and average {} kb/s  {} segments  file {}, track {}",
+        track.bandwidth_peak.div_ceil(1000),
+        track.bandwidth_average.div_ceil(1000),
+        track.segments.len(),
+        track.file,
+        track.source_id,
+    )
+}
+
+/// Tracks that are cut alike share one table.
+fn write_grids(tracks: &[TrackReport], out: &mut impl Write) -> io::Result<()> {
+    let mut rest: Vec<&TrackReport> = tracks.iter().collect();
+    while let Some(first) = rest.first().copied() {
+        let (alike, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|track| track.is_cut_like(first));
+        rest = others;
+        let tokens: Vec<_> = alike.iter().map(|track| track.token.as_str()).collect();
+        writeln!(
+            out,
+            "\nGrid of {} ({} ticks a second)",
+            tokens.join(", "),
+            first.timescale
+        )?;
+        writeln!(
+            out,
+            "  {:>5}  {:>12}  {:>10}  {:>10}  {:>7}",
+            "index", "time", "start", "duration", "samples"
+        )?;
+        for segment in &first.segments {
+            let (start, duration) = (segment.start_seconds, segment.duration_seconds);
+            let (index, time, samples) = (segment.index, segment.time, segment.samples);
+            writeln!(
+                out,
+                "  {index:>5}  {time:>12}  {start:>8.3} s  {duration:>8.3} s  {samples:>7}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+impl TrackReport {
+    fn is_cut_like(&self, other: &Self) -> bool {
+        let cuts = |track: &Self| -> Vec<_> {
+            track
+                .segments
+                .iter()
+                .map(|segment| (segment.time, segment.samples))
+                .collect()
+        };
+        self.timescale == other.timescale && cuts(self) == cuts(other)
+    }
+}
+
+fn write_plan(plan: &PlanReport, tracks: &[TrackReport], out: &mut impl Write) -> io::Result<()> {
+    write!(out, "\nPlan of {}, segment {}", plan.track, plan.segment)?;
+    let track = tracks.iter().find(|track| track.token == plan.track);
+    if let Some(segment) = track.and_then(|track| track.segments.get(plan.segment)) {
+        let (start, duration) = (segment.start_seconds, segment.duration_seconds);
+        write!(
+            out,
+            ": time {}, start {start:.3} s, duration {duration:.3} s, {} samples",
+            segment.time, segment.samples
+        )?;
+    }
+    writeln!(out, "\n  {:>12}  {:>12}  from", "offset", "length")?;
+    for part in &plan.parts {
+        match part {
+            PartReport::Made { length } => writeln!(out, "  {:>12}  {length:>12}  made here", "-")?,
+            PartReport::File {
+                path, offset, length, ..
+            } => writeln!(out, "  {offset:>12}  {length:>12}  {path}")?,
+        }
+    }
+    writeln!(
+        out,
+        "  {:>12}  {:>12}  bytes in {} parts",
+        "total",
+        plan.length,
+        plan.parts.len()
+    )
+}
