@@ -1,5 +1,5 @@
-//! Chunks of immutable source objects and parsed title indexes in memory,
-//! each filled once however many ask for it at the same time.
+//! Chunks of immutable source objects, and what is derived from them, in
+//! memory; each filled once however many ask for it at the same time.
 //!
 //! ```text
 //! ask ──▶ memory (foyer) ── hit ──▶ answer
@@ -21,23 +21,23 @@
 //! - A failed fill reaches everyone who waited for it and is forgotten: the
 //!   next asker tries again. How long a failure is remembered is the caller's
 //!   decision, made with [`NegativeCache`].
-//! - Media never evicts indexes: [`ChunkCache`] and [`IndexCache`] have
-//!   budgets of their own.
+//! - Media never evicts indexes: a [`ChunkCache`] and each [`DerivedCache`]
+//!   have budgets of their own.
 //! - What is weighed is what is held: a [`Chunk`] owns an allocation of
 //!   exactly its size, never a slice that keeps a larger buffer alive.
 
 mod chunk;
 mod chunks;
+mod derived;
 mod flight;
-mod indexes;
 mod key;
 mod metrics;
 mod negative;
 
 pub use chunk::{Chunk, ChunkBuilder, ChunkError};
 pub use chunks::{ChunkCache, ChunkCacheConfig};
+pub use derived::{DerivedCache, HeapSize};
 pub use flight::{FillError, Looked, Outcome};
-pub use indexes::{HeapSize, IndexCache};
 pub use key::{ChunkKey, ObjectKey};
 pub use metrics::{CacheMetrics, Tier};
 pub use negative::NegativeCache;

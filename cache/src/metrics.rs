@@ -14,6 +14,8 @@ pub enum Tier {
     Chunks,
     /// Parsed title indexes in memory.
     Indexes,
+    /// Rendered manifests in memory.
+    Manifests,
 }
 
 impl Tier {
@@ -21,6 +23,7 @@ impl Tier {
         match self {
             Self::Chunks => "chunks_memory",
             Self::Indexes => "indexes_memory",
+            Self::Manifests => "manifests_memory",
         }
     }
 }

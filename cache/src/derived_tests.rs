@@ -13,9 +13,13 @@ impl HeapSize for Index {
     }
 }
 
-fn cache(capacity_bytes: usize) -> IndexCache<Index, &'static str> {
+fn cache(capacity_bytes: usize) -> DerivedCache<Index, &'static str> {
     let metrics = CacheMetrics::register(&Registry::new()).unwrap();
-    IndexCache::new(capacity_bytes, Handle::current(), &metrics)
+    DerivedCache::new(capacity_bytes, Handle::current(), Tier::Indexes, &metrics)
+}
+
+fn index(version: u32, heap: usize) -> Result<Arc<Index>, &'static str> {
+    Ok(Arc::new(Index { version, heap }))
 }
 
 #[tokio::test]
@@ -41,7 +45,7 @@ async fn an_index_is_weighed_by_the_heap_it_holds() {
 async fn a_stale_index_stays_until_its_replacement_is_there() {
     let cache = cache(1 << 20);
     cache
-        .get_or_fill("film.ism", || async { Ok(Index { version: 1, heap: 0 }) })
+        .get_or_fill("film.ism", || async { index(1, 0) })
         .await
         .unwrap();
     let failed = cache
@@ -53,7 +57,7 @@ async fn a_stale_index_stays_until_its_replacement_is_there() {
         .await;
     assert!(failed.is_err());
     assert_eq!(cache.get("film.ism").unwrap().version, 1);
-    let renew = || async { Ok(Index { version: 2, heap: 0 }) };
+    let renew = || async { index(2, 0) };
     let looked = cache
         .fill("film.ism", |index| index.version > 1, renew)
         .await

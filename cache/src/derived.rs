@@ -1,4 +1,5 @@
-//! Parsed title indexes in memory.
+//! What is derived from sources, in memory: parsed title indexes, rendered
+//! manifests.
 
 use std::fmt;
 use std::future::Future;
@@ -14,7 +15,7 @@ use crate::metrics::{CacheMetrics, Evictions, Tier, TierMetrics};
 /// What an entry costs beside its value: key, record, map slot.
 const ENTRY_OVERHEAD_BYTES: usize = 256;
 
-/// Few enough that one large index fits its shard, enough that lookups of
+/// Few enough that one large value fits its shard, enough that lookups of
 /// different titles rarely meet.
 const SHARDS: usize = 4;
 
@@ -24,8 +25,9 @@ pub trait HeapSize {
     fn heap_size(&self) -> usize;
 }
 
-/// Parsed indexes by title, weighed by the heap they hold.
-pub struct IndexCache<T: Send + Sync + 'static, E> {
+/// Derived values by name, weighed by the heap they hold; the least recently
+/// used leave first.
+pub struct DerivedCache<T: Send + Sync + 'static, E> {
     inner: Arc<Inner<T, E>>,
 }
 
@@ -35,7 +37,7 @@ struct Inner<T: Send + Sync + 'static, E> {
     metrics: TierMetrics,
 }
 
-impl<T: Send + Sync + 'static, E> Clone for IndexCache<T, E> {
+impl<T: Send + Sync + 'static, E> Clone for DerivedCache<T, E> {
     fn clone(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
@@ -43,21 +45,21 @@ impl<T: Send + Sync + 'static, E> Clone for IndexCache<T, E> {
     }
 }
 
-impl<T, E> IndexCache<T, E>
+impl<T, E> DerivedCache<T, E>
 where
     T: HeapSize + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
 {
-    /// An empty cache whose fills run on `runtime`.
+    /// An empty cache whose fills run on `runtime`, counted as `tier`.
     #[must_use]
-    pub fn new(capacity_bytes: usize, runtime: Handle, metrics: &CacheMetrics) -> Self {
-        let metrics = metrics.tier(Tier::Indexes);
+    pub fn new(capacity_bytes: usize, runtime: Handle, tier: Tier, metrics: &CacheMetrics) -> Self {
+        let metrics = metrics.tier(tier);
         metrics.set_capacity(capacity_bytes);
         let memory = CacheBuilder::new(capacity_bytes)
-            .with_name("indexes")
+            .with_name("derived")
             .with_shards(SHARDS)
             .with_eviction_config(LruConfig::default())
-            .with_weighter(|_: &String, index: &Arc<T>| weight(index) + ENTRY_OVERHEAD_BYTES)
+            .with_weighter(|_: &String, value: &Arc<T>| weight(value) + ENTRY_OVERHEAD_BYTES)
             .with_event_listener(Arc::new(Evictions::new(metrics.clone(), weight::<T>)))
             .build();
         Self {
@@ -69,34 +71,34 @@ where
         }
     }
 
-    /// The index of `title`, if it is in memory.
+    /// The value of `name`, if it is in memory.
     #[must_use]
-    pub fn get(&self, title: &str) -> Option<Arc<T>> {
-        let index = self.inner.peek(title)?;
-        self.inner.metrics.looked(Outcome::Hit, weight(&index));
-        Some(index)
+    pub fn get(&self, name: &str) -> Option<Arc<T>> {
+        let value = self.inner.peek(name)?;
+        self.inner.metrics.looked(Outcome::Hit, weight(&value));
+        Some(value)
     }
 
-    /// The index of `title`, from memory, from a fill under way, or by
-    /// `fill`, which then runs as a task of its own.
+    /// The value of `name`, from memory, from a fill under way, or by `fill`,
+    /// which then runs as a task of its own.
     ///
     /// # Errors
     /// The fill's error, the same for everyone who waited for it.
-    pub async fn get_or_fill<F, Fut>(&self, title: &str, fill: F) -> Result<Looked<Arc<T>>, FillError<E>>
+    pub async fn get_or_fill<F, Fut>(&self, name: &str, fill: F) -> Result<Looked<Arc<T>>, FillError<E>>
     where
         F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        Fut: Future<Output = Result<Arc<T>, E>> + Send + 'static,
     {
-        if let Some(value) = self.get(title) {
+        if let Some(value) = self.get(name) {
             return Ok(Looked {
                 value,
                 outcome: Outcome::Hit,
             });
         }
-        self.fill(title, |_| true, fill).await
+        self.fill(name, |_| true, fill).await
     }
 
-    /// Like [`IndexCache::get_or_fill`], but an index in memory only counts
+    /// Like [`DerivedCache::get_or_fill`], but a value in memory only counts
     /// when it is `fresh`; one that is not stays in place until the fill
     /// succeeds.
     ///
@@ -104,36 +106,31 @@ where
     /// The fill's error, the same for everyone who waited for it.
     pub async fn fill<F, Fut>(
         &self,
-        title: &str,
+        name: &str,
         fresh: impl FnOnce(&T) -> bool,
         fill: F,
     ) -> Result<Looked<Arc<T>>, FillError<E>>
     where
         F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        Fut: Future<Output = Result<Arc<T>, E>> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        let land = move |title: &String, result: &Result<Arc<T>, FillError<E>>| {
+        let land = move |name: &String, result: &Result<Arc<T>, FillError<E>>| {
             inner.metrics.filled(result.is_ok());
-            if let Ok(index) = result {
-                inner.memory.insert(title.clone(), Arc::clone(index));
+            if let Ok(value) = result {
+                inner.memory.insert(name.clone(), Arc::clone(value));
                 inner.metrics.set_usage(inner.memory.usage());
             }
         };
-        let peek = || self.inner.peek(title).filter(|index| fresh(index));
-        let fill = || async move { fill().await.map(Arc::new) };
-        let looked = self
-            .inner
-            .flights
-            .get(&title.to_owned(), peek, fill, land)
-            .await?;
+        let peek = || self.inner.peek(name).filter(|value| fresh(value));
+        let looked = self.inner.flights.get(&name.to_owned(), peek, fill, land).await?;
         self.inner.metrics.looked(looked.outcome, weight(&looked.value));
         Ok(looked)
     }
 
-    /// Forgets a title. Whoever holds its index goes on with it.
-    pub fn remove(&self, title: &str) {
-        self.inner.memory.remove(title);
+    /// Forgets a name. Whoever holds its value goes on with it.
+    pub fn remove(&self, name: &str) {
+        self.inner.memory.remove(name);
         self.inner.metrics.set_usage(self.inner.memory.usage());
     }
 
@@ -153,23 +150,23 @@ impl<T, E> Inner<T, E>
 where
     T: Send + Sync + 'static,
 {
-    fn peek(&self, title: &str) -> Option<Arc<T>> {
-        self.memory.get(title).map(|entry| Arc::clone(entry.value()))
+    fn peek(&self, name: &str) -> Option<Arc<T>> {
+        self.memory.get(name).map(|entry| Arc::clone(entry.value()))
     }
 }
 
-fn weight<T: HeapSize>(index: &Arc<T>) -> usize {
-    index.heap_size().saturating_add(size_of::<T>())
+fn weight<T: HeapSize>(value: &Arc<T>) -> usize {
+    value.heap_size().saturating_add(size_of::<T>())
 }
 
-impl<T: Send + Sync + 'static, E> fmt::Debug for IndexCache<T, E> {
+impl<T: Send + Sync + 'static, E> fmt::Debug for DerivedCache<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IndexCache")
+        f.debug_struct("DerivedCache")
             .field("flights", &self.inner.flights)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-#[path = "indexes_tests.rs"]
+#[path = "derived_tests.rs"]
 mod tests;
