@@ -74,9 +74,9 @@ where
     /// The value of `name`, if it is in memory.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<T>> {
-        let value = self.inner.peek(name)?;
-        self.inner.metrics.looked(Outcome::Hit, weight(&value));
-        Some(value)
+        let entry = self.inner.memory.get(name)?;
+        self.inner.metrics.looked(Outcome::Hit, entry.weight());
+        Some(Arc::clone(entry.value()))
     }
 
     /// The value of `name`, from memory, from a fill under way, or by `fill`,
@@ -122,7 +122,10 @@ where
                 inner.metrics.set_usage(inner.memory.usage());
             }
         };
-        let peek = || self.inner.peek(name).filter(|value| fresh(value));
+        let peek = || {
+            let entry = self.inner.memory.get(name)?;
+            fresh(entry.value()).then(|| Arc::clone(entry.value()))
+        };
         let looked = self.inner.flights.get(&name.to_owned(), peek, fill, land).await?;
         self.inner.metrics.looked(looked.outcome, weight(&looked.value));
         Ok(looked)
@@ -143,15 +146,6 @@ where
     /// Waits until no fill runs.
     pub async fn drain(&self) {
         self.inner.flights.drain().await;
-    }
-}
-
-impl<T, E> Inner<T, E>
-where
-    T: Send + Sync + 'static,
-{
-    fn peek(&self, name: &str) -> Option<Arc<T>> {
-        self.memory.get(name).map(|entry| Arc::clone(entry.value()))
     }
 }
 

@@ -26,12 +26,7 @@ fn index(version: u32, heap: usize) -> Result<Arc<Index>, &'static str> {
 async fn an_index_is_weighed_by_the_heap_it_holds() {
     let cache = cache(1 << 20);
     cache
-        .get_or_fill("film.ism", || async {
-            Ok(Index {
-                version: 1,
-                heap: 10_000,
-            })
-        })
+        .get_or_fill("film.ism", || async { index(1, 10_000) })
         .await
         .unwrap();
     let overhead = size_of::<Index>() + ENTRY_OVERHEAD_BYTES;
