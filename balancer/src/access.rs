@@ -1,0 +1,117 @@
+//! The access log's line for one request.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use pingora::proxy::Session;
+use serde::{Serialize, Serializer};
+
+use crate::exchange::{Ended, Exchange};
+use crate::metrics::Outcome;
+
+/// What is logged as the status of a request whose client left before there was one.
+pub(crate) const CLIENT_GONE: u16 = 499;
+
+/// One line. Times are in milliseconds, sizes in bytes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line<'a> {
+    /// When the answer ended, RFC 3339 in UTC.
+    #[serde(serialize_with = "rfc_3339")]
+    time: SystemTime,
+    remote: Option<Shown<'a, pingora::protocols::l4::socket::SocketAddr>>,
+    method: &'a str,
+    /// As sent, with its query.
+    path: std::borrow::Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<&'a str>,
+    status: u16,
+    outcome: &'static str,
+    /// Body sent to the client.
+    bytes: usize,
+    #[serde(serialize_with = "milliseconds")]
+    duration_ms: Duration,
+    /// To the head of the origin's answer.
+    #[serde(
+        serialize_with = "milliseconds_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    ttfb_ms: Option<Duration>,
+    /// The node asked last.
+    node: Option<&'a str>,
+    /// Why that one.
+    choice: Option<&'static str>,
+    attempts: Vec<AttemptField<'a>>,
+    /// 16 hexadecimal digits.
+    key: Option<String>,
+    request_id: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptField<'a> {
+    node: &'a str,
+    ending: &'static str,
+    #[serde(serialize_with = "milliseconds")]
+    duration_ms: Duration,
+}
+
+impl<'a> Line<'a> {
+    /// The line of a request that has ended.
+    pub(crate) fn new(session: &'a Session, exchange: &'a Exchange, status: u16, outcome: Outcome) -> Self {
+        let request = session.req_header();
+        let attempt = |ended: &'a Ended| AttemptField {
+            node: ended.node.id(),
+            ending: ended.ending.label(),
+            duration_ms: ended.duration,
+        };
+        let last = exchange.ended().last();
+        Self {
+            time: SystemTime::now(),
+            remote: session.client_addr().map(Shown),
+            method: request.method.as_str(),
+            path: String::from_utf8_lossy(request.raw_path()),
+            range: request
+                .headers
+                .get(http::header::RANGE)
+                .and_then(|value| value.to_str().ok()),
+            status,
+            outcome: outcome.label(),
+            bytes: session.body_bytes_sent(),
+            duration_ms: exchange.started.elapsed(),
+            ttfb_ms: exchange.first_byte,
+            node: last.map(|ended| ended.node.id()),
+            choice: last.map(|ended| ended.choice.label()),
+            attempts: exchange.ended().iter().map(attempt).collect(),
+            key: exchange.key.map(|key| format!("{:016x}", key.hash())),
+            request_id: exchange.request_id.to_str().unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Shown<'a, T>(&'a T);
+
+impl<T: fmt::Display> Serialize for Shown<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+fn rfc_3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&DateTime::<Utc>::from(*time).to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// Microseconds are the last digits.
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
+}
+
+fn milliseconds_or_none<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => milliseconds(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}

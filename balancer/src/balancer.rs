@@ -1,0 +1,240 @@
+//! A balancer as a whole: bound, run, drained.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pingora::apps::HttpServerApp;
+use pingora::proxy::http_proxy;
+use pingora::server::configuration::ServerConf;
+use prometheus::Registry;
+use strata_node::access_log::{AccessLog, AccessLogError};
+use strata_node::admin::{self, Admin, Readiness};
+use strata_node::listen::{self, ListenError};
+use strata_node::shutdown::{Drain, Shutdown};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::check;
+use crate::config::BalancerConfig;
+use crate::front::{Front, Service};
+use crate::health::Health;
+use crate::metrics::{Metrics, PoolGauges};
+use crate::node::Node;
+use crate::pool::Pool;
+use crate::proxy::Proxy;
+use crate::ring::RingError;
+
+/// Idle connections kept to origins, for each thread.
+const IDLE_CONNECTIONS_MAX: usize = 256;
+
+/// How long the access log's last lines are waited for.
+const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// The part of the node that [`Readiness`] speaks of.
+const ORIGINS: &str = "origins";
+
+/// Why a balancer did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BalancerError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The access log cannot be opened.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
+    /// The origins do not make a ring.
+    #[error("origins: {0}")]
+    Ring(#[from] RingError),
+    /// A metric is registered already: a registry serves one balancer.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The system gives no threads, or a socket has no address.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A balancer that listens and does not serve yet.
+pub struct Balancer {
+    config: BalancerConfig,
+    listener: TcpListener,
+    admin_listener: TcpListener,
+    registry: Registry,
+    metrics: Metrics,
+    pool: Arc<Pool>,
+    access_log: AccessLog,
+}
+
+/// Binds a balancer and runs it until `shutdown`. See [`Balancer::run`].
+///
+/// # Errors
+///
+/// [`BalancerError`]: it did not start.
+pub async fn run(config: BalancerConfig, shutdown: Shutdown) -> Result<(), BalancerError> {
+    Balancer::bind(config, Registry::new()).await?.run(shutdown).await
+}
+
+impl Balancer {
+    /// Binds both listeners and makes the pool. Port 0 lets the system choose;
+    /// the addresses are logged as `listening`, with the roles `balancer` and
+    /// `admin`.
+    ///
+    /// # Errors
+    ///
+    /// [`BalancerError`]; nothing is left bound.
+    pub async fn bind(config: BalancerConfig, registry: Registry) -> Result<Self, BalancerError> {
+        let metrics = Metrics::new(&registry)?;
+        let nodes = config
+            .origins
+            .iter()
+            .map(|origin| Arc::new(Node::new(origin, &metrics)))
+            .collect();
+        let pool = Arc::new(Pool::new(nodes, config.balance)?);
+        PoolGauges::register(&pool, &registry)?;
+        let access_log = AccessLog::start(&config.access_log, &registry)?;
+        let listener = listen::bind("balancer", "listen", config.listen).await?;
+        let admin_listener = listen::bind("admin", "admin", config.admin).await?;
+        Ok(Self {
+            config,
+            listener,
+            admin_listener,
+            registry,
+            metrics,
+            pool,
+            access_log,
+        })
+    }
+
+    /// Where clients are served.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where the operator is answered.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know.
+    pub fn admin_address(&self) -> io::Result<SocketAddr> {
+        self.admin_listener.local_addr()
+    }
+
+    /// The origins.
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Serves until `shutdown` drains, then lets requests in flight end within
+    /// the configured time, and stops `shutdown`. A stop before that ends at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no threads; nothing has been served then.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), BalancerError> {
+        let leaving = Arc::new(AtomicBool::new(false));
+        let (close, closing) = watch::channel(false);
+        let app = Arc::new(http_proxy(&self.server_conf(), self.proxy(&leaving)));
+        let service = Service {
+            app: Arc::clone(&app),
+            limits: self.config.clients,
+            closing,
+        };
+        let front = Front::start(self.config.threads.get(), &service)?;
+
+        let readiness = Readiness::new();
+        readiness.unready(ORIGINS, "not checked yet");
+        let admin = Admin {
+            registry: self.registry,
+            readiness: readiness.clone(),
+        };
+        let admin = tokio::spawn(admin::serve(self.admin_listener, admin, shutdown.clone()));
+        let (news, heard) = mpsc::channel(1);
+        let checks = check::start(&self.pool, &self.config.health, &news);
+        let reporter = tokio::spawn(report_readiness(Arc::clone(&self.pool), readiness, heard));
+
+        let open = Drain::new();
+        tokio::select! {
+            () = front.accept(&self.listener, &open) => {}
+            () = async {
+                shutdown.draining().await;
+                leaving.store(true, Ordering::Relaxed);
+                tokio::time::sleep(self.config.drain.notice).await;
+            } => {}
+            () = shutdown.stopped() => {}
+        }
+        drop(self.listener);
+        // The receivers live in the service.
+        let _ = close.send(true);
+        app.http_cleanup().await;
+        tokio::select! {
+            drained = open.wait(self.config.drain.limit) => match drained {
+                Ok(()) => tracing::info!("drained"),
+                Err(error) => tracing::warn!(%error, "connections are cut off"),
+            },
+            () = shutdown.stopped() => tracing::warn!(count = open.in_flight(), "connections are cut off"),
+        }
+        drop(checks);
+        reporter.abort();
+        // Threads end within their current step, and the log's writer within its limit.
+        let access_log = self.access_log;
+        let ended = tokio::task::spawn_blocking(move || {
+            front.stop();
+            access_log.flush(LOG_FLUSH_LIMIT)
+        });
+        if !matches!(ended.await, Ok(true)) {
+            tracing::warn!("the access log may lack its last lines");
+        }
+        shutdown.stop();
+        // A panic there would have been told by its task.
+        let _ = admin.await;
+        Ok(())
+    }
+
+    fn proxy(&self, leaving: &Arc<AtomicBool>) -> Proxy {
+        Proxy {
+            pool: Arc::clone(&self.pool),
+            hash: self.config.hash.clone(),
+            timeouts: self.config.timeouts,
+            retry: self.config.retry,
+            clients: self.config.clients,
+            identify: self.config.identify,
+            metrics: self.metrics.clone(),
+            access_log: self.access_log.clone(),
+            leaving: Arc::clone(leaving),
+        }
+    }
+
+    /// What pingora is told. Its server, which waits out its grace period on
+    /// every stop and panics when a port is taken, is not used, only its proxy.
+    fn server_conf(&self) -> Arc<ServerConf> {
+        Arc::new(ServerConf {
+            threads: self.config.threads.get(),
+            upstream_keepalive_pool_size: IDLE_CONNECTIONS_MAX,
+            // Attempts are limited by `retry`; this only must not be fewer.
+            max_retries: usize::try_from(self.config.retry.attempts)
+                .unwrap_or(usize::MAX)
+                .saturating_add(2),
+            ..ServerConf::default()
+        })
+    }
+}
+
+/// Keeps `/readyz` up to date: ready while at least one origin is known to be up.
+async fn report_readiness(pool: Arc<Pool>, readiness: Readiness, mut news: mpsc::Receiver<()>) {
+    while news.recv().await.is_some() {
+        let nodes = pool.nodes();
+        let count = |health| nodes.iter().filter(|node| node.health() == health).count();
+        if count(Health::Up) != 0 {
+            readiness.ready(ORIGINS);
+        } else if count(Health::Unchecked) == 0 {
+            readiness.unready(ORIGINS, format!("none of {} is up", nodes.len()));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Configuration: defaults, every key, mistakes.
+
+use strata_node::config::Override;
+
+use super::*;
+
+fn parse(text: &str, overrides: Vec<Override>) -> Result<BalancerConfig, Mistakes> {
+    BalancerConfig::from_document(Document::parse("balancer.yaml", text, overrides).unwrap())
+}
+
+fn flag(key: &'static str, flag: &'static str, value: &str) -> Override {
+    Override {
+        key,
+        value: value.to_owned(),
+        flag,
+    }
+}
+
+#[test]
+fn flags_alone_make_a_configuration() {
+    let config = parse(
+        "",
+        vec![
+            flag("listen", "--listen", "127.0.0.1:8080"),
+            flag("origins.address", "--origin", "127.0.0.1:8081"),
+            flag("origins.address", "--origin", "127.0.0.1:8082"),
+            flag("balance.factor", "--balance-factor", "125"),
+        ],
+    )
+    .unwrap();
+    let ids: Vec<&str> = config.origins.iter().map(|origin| origin.id.as_str()).collect();
+    assert_eq!(ids, ["127.0.0.1:8081", "127.0.0.1:8082"]);
+    assert!(
+        config
+            .origins
+            .iter()
+            .all(|origin| origin.weight == 1 && origin.check == origin.address)
+    );
+    assert_eq!(
+        config.balance,
+        Bound {
+            factor_percent: 125,
+            floor: 4
+        }
+    );
+    assert_eq!(config.hash, KeySource::Title);
+    assert_eq!(
+        config.retry,
+        RetryLimits {
+            attempts: 3,
+            deadline: Duration::from_secs(5)
+        }
+    );
+    assert_eq!(config.timeouts.connect, Duration::from_millis(20));
+    assert!(config.identify);
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = "
+listen: 0.0.0.0:80
+admin: 127.0.0.1:9999
+threads: 3
+origins:
+  - { address: '10.0.0.1:8081', id: i-0a, weight: 2, check: '10.0.0.1:9081' }
+  - { address: '10.0.0.2:8081' }
+hash: { key: header, header: X-Title }
+balance: { factor: 0, floor: 9 }
+health: { path: /up, interval: 2s, timeout: 300ms, fall: 1, rise: 10, jitter: 0 }
+timeouts: { connect: 50ms, response: 3s, send: 2s, unacknowledged: 4s, idle: 5s }
+retry: { attempts: 5, deadline: 9s }
+clients: { connections: 7, head: 1s, idle: 30s, send: 8s }
+drain: { notice: 5s, limit: 90s }
+identify: false
+access_log: off
+";
+    let config = parse(text, Vec::new()).unwrap();
+    assert_eq!(
+        config.origins[0],
+        OriginConfig {
+            address: "10.0.0.1:8081".parse().unwrap(),
+            id: "i-0a".to_owned(),
+            weight: 2,
+            check: "10.0.0.1:9081".parse().unwrap(),
+        }
+    );
+    assert_eq!(config.threads.get(), 3);
+    assert_eq!(config.hash, KeySource::Header(HeaderName::from_static("x-title")));
+    assert_eq!(
+        config.balance,
+        Bound {
+            factor_percent: 0,
+            floor: 9
+        }
+    );
+    assert_eq!(
+        config.health,
+        HealthConfig {
+            path: "/up".to_owned(),
+            interval: Duration::from_secs(2),
+            timeout: Duration::from_millis(300),
+            thresholds: Thresholds { fall: 1, rise: 10 },
+            jitter_percent: 0,
+        }
+    );
+    let seconds = Duration::from_secs;
+    assert_eq!(
+        (config.timeouts.response, config.timeouts.unacknowledged),
+        (seconds(3), seconds(4))
+    );
+    assert_eq!(
+        config.retry,
+        RetryLimits {
+            attempts: 5,
+            deadline: seconds(9)
+        }
+    );
+    assert_eq!(
+        (config.clients.head, config.clients.idle),
+        (seconds(1), seconds(30))
+    );
+    assert_eq!(
+        config.drain,
+        DrainConfig {
+            notice: seconds(5),
+            limit: seconds(90)
+        }
+    );
+    assert!(!config.identify);
+    assert_eq!(config.access_log, Destination::Off);
+}
+
+/// `expected`: what each mistake's line contains, in order.
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let mistakes = parse(text, Vec::new()).unwrap_err();
+    let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.contains(expected), "{told} lacks {expected}");
+    }
+}
+
+#[test]
+fn what_is_required_is_missed() {
+    check("", &["listen: required", "origins: required"]);
+    check(
+        "listen: 127.0.0.1:0\norigins:\n  - id: a\n",
+        &[":3: origins[0].address: required"],
+    );
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line() {
+    check(
+        "listen: 127.0.0.1:0
+origins:
+  - address: 127.0.0.1:1
+    id: i 1
+    weight: 0
+  - address: localhost
+balance:
+  factor: 100
+hash:
+  key: path
+retry:
+  deadline: 5
+health:
+  path: readyz
+  patth: /
+",
+        &[
+            ":4: origins[0].id: `i 1`",
+            ":5: origins[0].weight",
+            ":6: origins[1].address",
+            ":8: balance.factor: must be 0",
+            ":10: hash.key: `path` is none of: title, header, url",
+            ":12: retry.deadline",
+            ":14: health.path",
+            ":15: health.patth: unknown key; did you mean `path`?",
+        ],
+    );
+}
+
+#[test]
+fn two_origins_cannot_share_an_id() {
+    check(
+        "listen: 127.0.0.1:0\norigins:\n  - { address: '127.0.0.1:1' }\n  - { address: '127.0.0.1:1' }\n",
+        &[":4: origins[1].address: `127.0.0.1:1` is there already"],
+    );
+}
+
+#[test]
+fn weights_that_make_too_large_a_ring_are_refused() {
+    let mut text = "listen: 127.0.0.1:0\norigins:\n".to_owned();
+    for number in 1..=9 {
+        text.push_str(&format!("  - {{ address: '127.0.0.1:{number}', weight: 256 }}\n"));
+    }
+    check(&text, &[":2: origins: the weights add up to 2304"]);
+}

@@ -1,0 +1,358 @@
+//! Pingora's way through a request: thin, what it decides is decided elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Method, Version, header};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+use strata_node::access_log::AccessLog;
+use strata_node::headers;
+
+use crate::access::{self, Line};
+use crate::attempt::{Ending, Failure, RetryLimits, is_retried};
+use crate::config::{ClientLimits, Timeouts};
+use crate::exchange::Exchange;
+use crate::front;
+use crate::key::KeySource;
+use crate::metrics::{Metrics, Outcome};
+use crate::peer::peer;
+use crate::pool::Pool;
+use crate::reply::{self, Reply};
+use crate::request_id;
+
+/// How the balancer names itself in `Via`. RFC 9110 §7.6.3.
+const VIA: &str = "1.1 strata";
+
+/// Fields that concern one connection only and are not passed on. RFC 9110 §7.6.1.
+///
+/// `Connection` itself pingora sets, `Transfer-Encoding` it keeps in step with the body.
+const HOP_BY_HOP: [&str; 4] = ["keep-alive", "proxy-connection", "te", "upgrade"];
+
+/// What a request needs to know of the balancer.
+pub(crate) struct Proxy {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) hash: KeySource,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) retry: RetryLimits,
+    pub(crate) clients: ClientLimits,
+    pub(crate) identify: bool,
+    pub(crate) metrics: Metrics,
+    pub(crate) access_log: AccessLog,
+    /// Set when the balancer wants its clients to leave.
+    pub(crate) leaving: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        Exchange::new(request_id::keep_or_make(None))
+    }
+
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+        front::head_arrived();
+        exchange.request_id = request_id::keep_or_make(session.get_header(request_id::HEADER));
+        session.set_pipelining_enabled(true);
+        session.set_write_timeout(Some(self.clients.send));
+        // Only a connection that the client wants to keep: HTTP/1.0 has to ask for it.
+        if session.get_keepalive().is_some() {
+            let leaving = self.leaving.load(Ordering::Relaxed);
+            session.set_keepalive((!leaving).then_some(self.clients.idle.as_secs().max(1)));
+        }
+        Ok(())
+    }
+
+    /// Refuses what no origin should see. True: an answer has been sent.
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        let reply = match self.admit(session, exchange) {
+            Ok(()) => return Ok(false),
+            Err(reply) => reply,
+        };
+        exchange.outcome = Some(Outcome::Refused);
+        reply.send(session, exchange, self.identify).await?;
+        Ok(true)
+    }
+
+    /// Chooses the node of the next attempt.
+    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        let none = || Error::explain(ErrorType::HTTPStatus(503), "no origin is left to ask").into_in();
+        let key = exchange.key.ok_or_else(none)?;
+        let time_left = exchange.time_left(&self.retry).ok_or_else(none)?;
+        let pick = self.pool.pick(key, exchange.tried()).ok_or_else(none)?;
+        let generation = pick.node.generation();
+        let peer = peer(&pick.node, generation, &self.timeouts, time_left);
+        exchange.begin(pick, generation, &self.metrics);
+        Ok(peer)
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _: &mut Session,
+        request: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        request.insert_header(request_id::HEADER, exchange.request_id.clone())?;
+        request.append_header(header::VIA, VIA)?;
+        Ok(())
+    }
+
+    /// Looks at an origin's answer before any of it goes to the client: here
+    /// is the last chance to ask another one.
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if response.status.is_informational() {
+            return Ok(());
+        }
+        let status = response.status.as_u16();
+        let fault = response.headers.get(headers::FAULT);
+        let source_fault = fault.is_some_and(|fault| fault.as_bytes() == headers::FAULT_SOURCE.as_bytes());
+        if is_retried(status) && !source_fault && self.may_ask_another(exchange, Failure::Status(status)) {
+            return Err(
+                Error::explain(ErrorType::HTTPStatus(status), "held back to ask another origin").into_up(),
+            );
+        }
+        if !is_framed(session.req_header(), response) {
+            // Such a body ends when the connection does, however that comes about.
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, "a body of unknown length").into_up());
+        }
+        exchange.answer_begins(source_fault);
+        strip_hop_by_hop(response);
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if response.status.is_informational() {
+            return Ok(());
+        }
+        response.insert_header(request_id::HEADER, exchange.request_id.clone())?;
+        if self.identify {
+            reply::identify(response, exchange)?;
+        }
+        Ok(())
+    }
+
+    fn fail_to_connect(
+        &self,
+        _: &mut Session,
+        _: &HttpPeer,
+        exchange: &mut Exchange,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        self.attempt_failed(exchange, error, false)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        exchange: &mut Exchange,
+        reused: bool,
+    ) -> Box<Error> {
+        if !has_answered(session) {
+            return self.attempt_failed(exchange, error, reused);
+        }
+        // A part of this answer is at the client: nothing can follow it but the end of the connection.
+        error.set_retry(false);
+        let by_node = *error.esource() == ErrorSource::Upstream;
+        exchange.end(if by_node {
+            Ending::Truncated
+        } else {
+            Ending::Abandoned
+        });
+        exchange.outcome = Some(if by_node {
+            Outcome::Truncated
+        } else {
+            Outcome::ClientGone
+        });
+        error
+    }
+
+    /// Answers a request that no origin has.
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy
+    where
+        Exchange: Send + Sync,
+    {
+        exchange.end(Ending::Abandoned);
+        let mut status = access::CLIENT_GONE;
+        if has_answered(session) {
+            // pingora closes the connection, so that what has been sent does not look whole.
+        } else if *error.esource() == ErrorSource::Downstream {
+            exchange.outcome = Some(Outcome::ClientGone);
+        } else {
+            let failure_status = exchange.last_failure().map(Failure::status);
+            status = exchange
+                .last_status()
+                .or(failure_status)
+                .unwrap_or(match error.etype() {
+                    ErrorType::HTTPStatus(status) => *status,
+                    _ => 500,
+                });
+            exchange.outcome = Some(Outcome::Exhausted);
+            session.set_keepalive(None);
+            if Reply::exhausted(status)
+                .send(session, exchange, self.identify)
+                .await
+                .is_err()
+            {
+                exchange.outcome = Some(Outcome::ClientGone);
+            }
+        }
+        FailToProxy {
+            error_code: status,
+            can_reuse_downstream: false,
+        }
+    }
+
+    /// The one place where every request ends.
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+        let status = session
+            .response_written()
+            .map_or(access::CLIENT_GONE, |head| head.status.as_u16());
+        exchange.succeed(status);
+        let outcome = exchange.outcome.unwrap_or(match error {
+            None => Outcome::Answered,
+            Some(_) => Outcome::ClientGone,
+        });
+        let bytes = session.body_bytes_sent();
+        if let Some(last) = exchange.ended().last() {
+            last.node
+                .metrics()
+                .body
+                .inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+        self.metrics
+            .request(outcome, exchange.started.elapsed().as_secs_f64());
+        if let (Outcome::Exhausted | Outcome::Truncated, Some(error)) = (outcome, error) {
+            let node = exchange.node().map(|node| node.id());
+            let request_id = exchange.request_id.to_str().unwrap_or_default();
+            tracing::warn!(request_id, node, status, outcome = outcome.label(), %error, "request failed");
+        }
+        self.access_log
+            .write(&Line::new(session, exchange, status, outcome));
+    }
+
+    // Failures are logged once, in `logging`, and counted by reason.
+
+    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(&self, _: &Session, _: &Exchange, _: &Error, _: ProxyWarnLogContext) -> bool {
+        true
+    }
+}
+
+impl Proxy {
+    /// Checks a request and finds its key.
+    fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> std::result::Result<(), Reply> {
+        let has_body = !session.is_body_empty();
+        let request = session.req_header();
+        if !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            return Err(Reply::METHOD);
+        }
+        if has_body {
+            // It would have to be kept for a retry, and nothing here takes one.
+            return Err(Reply::BODY);
+        }
+        let path = path(request).ok_or(Reply::PATH)?;
+        exchange.key = Some(self.hash.key(path, &request.headers).map_err(|_| Reply::PATH)?);
+        Ok(())
+    }
+
+    /// Whether another node may be asked if this attempt fails so.
+    fn may_ask_another(&self, exchange: &Exchange, failure: Failure) -> bool {
+        let mut tried = exchange.tried().to_vec();
+        tried.extend(exchange.node().cloned());
+        exchange.may_fail(failure, &self.retry) && self.pool.has_untried(&tried)
+    }
+
+    /// Ends an attempt of which the client has seen nothing, and says whether another one may follow.
+    fn attempt_failed(&self, exchange: &mut Exchange, mut error: Box<Error>, reused: bool) -> Box<Error> {
+        match Failure::of(&error, reused) {
+            Some(failure) => {
+                exchange.fail(failure);
+                let time_left = exchange.time_left(&self.retry).unwrap_or(Duration::ZERO);
+                error.set_retry(!time_left.is_zero() && self.pool.has_untried(exchange.tried()));
+            }
+            None => {
+                exchange.end(Ending::Abandoned);
+                error.set_retry(false);
+            }
+        }
+        error
+    }
+}
+
+/// Whether the head of the final answer is at the client.
+fn has_answered(session: &Session) -> bool {
+    session
+        .response_written()
+        .is_some_and(|head| !head.status.is_informational())
+}
+
+/// A request's path as sent, without its query. `None`: it is not text.
+fn path(request: &RequestHeader) -> Option<&str> {
+    let target = std::str::from_utf8(request.raw_path()).ok()?;
+    if !target.starts_with('/') {
+        // An absolute form, or `*`.
+        return Some(request.uri.path());
+    }
+    Some(target.split_once('?').map_or(target, |(path, _)| path))
+}
+
+/// Whether an answer's end can be told from its connection's. RFC 9112 §6.3.
+fn is_framed(request: &RequestHeader, response: &ResponseHeader) -> bool {
+    let bodiless = request.method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304);
+    let chunked = response.headers.contains_key(header::TRANSFER_ENCODING);
+    let has_length = response.headers.contains_key(header::CONTENT_LENGTH);
+    // To a client of HTTP/1.0 chunks mean nothing, so there the end would not show either.
+    bodiless || has_length || (chunked && request.version != Version::HTTP_10)
+}
+
+/// Removes what an origin says to the balancer and not to the client.
+fn strip_hop_by_hop(response: &mut ResponseHeader) {
+    let connection = response.headers.get_all(header::CONNECTION);
+    let nominated = connection
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let nominated: Vec<String> = nominated.map(|name| name.trim().to_ascii_lowercase()).collect();
+    for name in HOP_BY_HOP {
+        response.remove_header(name);
+    }
+    for name in nominated.iter().filter(|name| !is_end_to_end(name)) {
+        response.remove_header(name.as_str());
+    }
+}
+
+/// Fields without which an answer cannot be read, whatever `Connection` says of them.
+fn is_end_to_end(name: &str) -> bool {
+    matches!(
+        name,
+        "content-length" | "content-type" | "content-range" | "transfer-encoding" | "etag"
+    )
+}

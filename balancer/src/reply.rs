@@ -1,0 +1,98 @@
+//! Answers that the balancer gives itself: what it refuses, and when no origin answers.
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use strata_node::headers;
+
+use crate::exchange::Exchange;
+use crate::request_id;
+
+/// A short text with a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) text: &'static str,
+}
+
+/// Seconds after which a client may try again when no origin could be reached.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+impl Reply {
+    pub(crate) const METHOD: Self = Self {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        text: "only GET, HEAD and OPTIONS are served\n",
+    };
+    pub(crate) const BODY: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        text: "a request with a body is not served\n",
+    };
+    pub(crate) const PATH: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        text: "malformed path\n",
+    };
+
+    /// For a request that no origin answered, or whose last answer is gone because another origin was asked after it.
+    pub(crate) fn exhausted(status: u16) -> Self {
+        match status {
+            502 => Self {
+                status: StatusCode::BAD_GATEWAY,
+                text: "no origin gave a usable answer\n",
+            },
+            504 => Self {
+                status: StatusCode::GATEWAY_TIMEOUT,
+                text: "no origin answered in time\n",
+            },
+            503 => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                text: "no origin is available\n",
+            },
+            _ => Self {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                text: "the balancer failed\n",
+            },
+        }
+    }
+
+    /// Sends the reply. The connection stays usable where pingora finds it so.
+    pub(crate) async fn send(
+        self,
+        session: &mut Session,
+        exchange: &Exchange,
+        identify: bool,
+    ) -> pingora::Result<()> {
+        let mut head = ResponseHeader::build(self.status, Some(8))?;
+        head.insert_header(header::CONTENT_TYPE, "text/plain; charset=utf-8")?;
+        head.insert_header(header::CONTENT_LENGTH, self.text.len())?;
+        head.insert_header(header::CACHE_CONTROL, "no-store")?;
+        head.insert_header(request_id::HEADER, exchange.request_id.clone())?;
+        match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => head.insert_header(header::ALLOW, "GET, HEAD, OPTIONS")?,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                head.insert_header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)?;
+            }
+            _ => {}
+        }
+        if identify {
+            self::identify(&mut head, exchange)?;
+        }
+        let is_head = session.req_header().method == http::Method::HEAD;
+        session.write_response_header(Box::new(head), is_head).await?;
+        if !is_head {
+            session
+                .write_response_body(Some(Bytes::from_static(self.text.as_bytes())), true)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Says in an answer which origin was asked last, and how many were.
+pub(crate) fn identify(head: &mut ResponseHeader, exchange: &Exchange) -> pingora::Result<()> {
+    if let Some(node) = exchange.node() {
+        head.insert_header(headers::ORIGIN, node.id_header())?;
+        head.insert_header(headers::ATTEMPTS, exchange.attempts())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The request id: what tells a request apart in the logs of all tiers.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderValue;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// The header that carries it.
+pub(crate) const HEADER: &str = "x-request-id";
+
+/// Longest id that is taken over from a client, in bytes.
+const BYTES_MAX: usize = 128;
+
+/// Differs from process to process; from the system's randomness.
+static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// The id a client gave, if it can stand in a log line as it is; otherwise a new one.
+pub(crate) fn keep_or_make(given: Option<&HeaderValue>) -> HeaderValue {
+    match given {
+        Some(id) if is_plain(id.as_bytes()) => id.clone(),
+        _ => make(),
+    }
+}
+
+/// 32 hexadecimal digits: the process's seed mixed with a counter, and the counter hashed by it.
+fn make() -> HeaderValue {
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let id = format!(
+        "{:016x}{:016x}",
+        *SEED ^ count,
+        xxh3_64_with_seed(&count.to_le_bytes(), *SEED)
+    );
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
+}
+
+fn is_plain(id: &[u8]) -> bool {
+    (1..=BYTES_MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_id_is_kept() {
+        let given = HeaderValue::from_static("Root=1-67891233-abcdef012345678912345678");
+        assert_eq!(keep_or_make(Some(&given)), given);
+    }
+
+    #[test]
+    fn anything_else_gets_a_new_one() {
+        let long = HeaderValue::from_str(&"x".repeat(BYTES_MAX + 1)).unwrap();
+        let odd = [
+            HeaderValue::from_static(""),
+            HeaderValue::from_static("a b"),
+            long,
+        ];
+        for given in odd.iter().map(Some).chain([None]) {
+            let made = keep_or_make(given);
+            assert_eq!(made.len(), 32);
+            assert_ne!(made, keep_or_make(given));
+        }
+    }
+}
