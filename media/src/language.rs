@@ -9,36 +9,62 @@ const TAG_SIZE_MAX: usize = 64;
 /// Codes that name no language: undetermined, uncoded.
 const UNKNOWN: [&str; 2] = ["und", "mis"];
 
-/// ISO 639-2 (terminological) and ISO 639-3 codes that have a shorter ISO 639-1 code. Sorted.
+/// ISO 639-2 (terminological) codes that have a shorter ISO 639-1 code, that
+/// code, and the language's English name. Sorted.
 #[rustfmt::skip]
-const SHORT: [(&str, &str); 183] = [
-    ("aar", "aa"), ("abk", "ab"), ("afr", "af"), ("aka", "ak"), ("amh", "am"), ("ara", "ar"), ("arg", "an"),
-    ("asm", "as"), ("ava", "av"), ("ave", "ae"), ("aym", "ay"), ("aze", "az"), ("bak", "ba"), ("bam", "bm"),
-    ("bel", "be"), ("ben", "bn"), ("bis", "bi"), ("bod", "bo"), ("bos", "bs"), ("bre", "br"), ("bul", "bg"),
-    ("cat", "ca"), ("ces", "cs"), ("cha", "ch"), ("che", "ce"), ("chu", "cu"), ("chv", "cv"), ("cor", "kw"),
-    ("cos", "co"), ("cre", "cr"), ("cym", "cy"), ("dan", "da"), ("deu", "de"), ("div", "dv"), ("dzo", "dz"),
-    ("ell", "el"), ("eng", "en"), ("epo", "eo"), ("est", "et"), ("eus", "eu"), ("ewe", "ee"), ("fao", "fo"),
-    ("fas", "fa"), ("fij", "fj"), ("fin", "fi"), ("fra", "fr"), ("fry", "fy"), ("ful", "ff"), ("gla", "gd"),
-    ("gle", "ga"), ("glg", "gl"), ("glv", "gv"), ("grn", "gn"), ("guj", "gu"), ("hat", "ht"), ("hau", "ha"),
-    ("heb", "he"), ("her", "hz"), ("hin", "hi"), ("hmo", "ho"), ("hrv", "hr"), ("hun", "hu"), ("hye", "hy"),
-    ("ibo", "ig"), ("ido", "io"), ("iii", "ii"), ("iku", "iu"), ("ile", "ie"), ("ina", "ia"), ("ind", "id"),
-    ("ipk", "ik"), ("isl", "is"), ("ita", "it"), ("jav", "jv"), ("jpn", "ja"), ("kal", "kl"), ("kan", "kn"),
-    ("kas", "ks"), ("kat", "ka"), ("kau", "kr"), ("kaz", "kk"), ("khm", "km"), ("kik", "ki"), ("kin", "rw"),
-    ("kir", "ky"), ("kom", "kv"), ("kon", "kg"), ("kor", "ko"), ("kua", "kj"), ("kur", "ku"), ("lao", "lo"),
-    ("lat", "la"), ("lav", "lv"), ("lim", "li"), ("lin", "ln"), ("lit", "lt"), ("ltz", "lb"), ("lub", "lu"),
-    ("lug", "lg"), ("mah", "mh"), ("mal", "ml"), ("mar", "mr"), ("mkd", "mk"), ("mlg", "mg"), ("mlt", "mt"),
-    ("mon", "mn"), ("mri", "mi"), ("msa", "ms"), ("mya", "my"), ("nau", "na"), ("nav", "nv"), ("nbl", "nr"),
-    ("nde", "nd"), ("ndo", "ng"), ("nep", "ne"), ("nld", "nl"), ("nno", "nn"), ("nob", "nb"), ("nor", "no"),
-    ("nya", "ny"), ("oci", "oc"), ("oji", "oj"), ("ori", "or"), ("orm", "om"), ("oss", "os"), ("pan", "pa"),
-    ("pli", "pi"), ("pol", "pl"), ("por", "pt"), ("pus", "ps"), ("que", "qu"), ("roh", "rm"), ("ron", "ro"),
-    ("run", "rn"), ("rus", "ru"), ("sag", "sg"), ("san", "sa"), ("sin", "si"), ("slk", "sk"), ("slv", "sl"),
-    ("sme", "se"), ("smo", "sm"), ("sna", "sn"), ("snd", "sd"), ("som", "so"), ("sot", "st"), ("spa", "es"),
-    ("sqi", "sq"), ("srd", "sc"), ("srp", "sr"), ("ssw", "ss"), ("sun", "su"), ("swa", "sw"), ("swe", "sv"),
-    ("tah", "ty"), ("tam", "ta"), ("tat", "tt"), ("tel", "te"), ("tgk", "tg"), ("tgl", "tl"), ("tha", "th"),
-    ("tir", "ti"), ("ton", "to"), ("tsn", "tn"), ("tso", "ts"), ("tuk", "tk"), ("tur", "tr"), ("twi", "tw"),
-    ("uig", "ug"), ("ukr", "uk"), ("urd", "ur"), ("uzb", "uz"), ("ven", "ve"), ("vie", "vi"), ("vol", "vo"),
-    ("wln", "wa"), ("wol", "wo"), ("xho", "xh"), ("yid", "yi"), ("yor", "yo"), ("zha", "za"), ("zho", "zh"),
-    ("zul", "zu"),
+const LANGUAGES: [(&str, &str, &str); 183] = [
+    ("aar", "aa", "Afar"), ("abk", "ab", "Abkhazian"), ("afr", "af", "Afrikaans"), ("aka", "ak", "Akan"),
+    ("amh", "am", "Amharic"), ("ara", "ar", "Arabic"), ("arg", "an", "Aragonese"),
+    ("asm", "as", "Assamese"), ("ava", "av", "Avaric"), ("ave", "ae", "Avestan"), ("aym", "ay", "Aymara"),
+    ("aze", "az", "Azerbaijani"), ("bak", "ba", "Bashkir"), ("bam", "bm", "Bambara"),
+    ("bel", "be", "Belarusian"), ("ben", "bn", "Bengali"), ("bis", "bi", "Bislama"),
+    ("bod", "bo", "Tibetan"), ("bos", "bs", "Bosnian"), ("bre", "br", "Breton"), ("bul", "bg", "Bulgarian"),
+    ("cat", "ca", "Catalan"), ("ces", "cs", "Czech"), ("cha", "ch", "Chamorro"), ("che", "ce", "Chechen"),
+    ("chu", "cu", "Church Slavonic"), ("chv", "cv", "Chuvash"), ("cor", "kw", "Cornish"),
+    ("cos", "co", "Corsican"), ("cre", "cr", "Cree"), ("cym", "cy", "Welsh"), ("dan", "da", "Danish"),
+    ("deu", "de", "German"), ("div", "dv", "Dhivehi"), ("dzo", "dz", "Dzongkha"), ("ell", "el", "Greek"),
+    ("eng", "en", "English"), ("epo", "eo", "Esperanto"), ("est", "et", "Estonian"),
+    ("eus", "eu", "Basque"), ("ewe", "ee", "Ewe"), ("fao", "fo", "Faroese"), ("fas", "fa", "Persian"),
+    ("fij", "fj", "Fijian"), ("fin", "fi", "Finnish"), ("fra", "fr", "French"),
+    ("fry", "fy", "Western Frisian"), ("ful", "ff", "Fulah"), ("gla", "gd", "Scottish Gaelic"),
+    ("gle", "ga", "Irish"), ("glg", "gl", "Galician"), ("glv", "gv", "Manx"), ("grn", "gn", "Guarani"),
+    ("guj", "gu", "Gujarati"), ("hat", "ht", "Haitian"), ("hau", "ha", "Hausa"), ("heb", "he", "Hebrew"),
+    ("her", "hz", "Herero"), ("hin", "hi", "Hindi"), ("hmo", "ho", "Hiri Motu"), ("hrv", "hr", "Croatian"),
+    ("hun", "hu", "Hungarian"), ("hye", "hy", "Armenian"), ("ibo", "ig", "Igbo"), ("ido", "io", "Ido"),
+    ("iii", "ii", "Nuosu"), ("iku", "iu", "Inuktitut"), ("ile", "ie", "Interlingue"),
+    ("ina", "ia", "Interlingua"), ("ind", "id", "Indonesian"), ("ipk", "ik", "Inupiaq"),
+    ("isl", "is", "Icelandic"), ("ita", "it", "Italian"), ("jav", "jv", "Javanese"),
+    ("jpn", "ja", "Japanese"), ("kal", "kl", "Kalaallisut"), ("kan", "kn", "Kannada"),
+    ("kas", "ks", "Kashmiri"), ("kat", "ka", "Georgian"), ("kau", "kr", "Kanuri"), ("kaz", "kk", "Kazakh"),
+    ("khm", "km", "Khmer"), ("kik", "ki", "Kikuyu"), ("kin", "rw", "Kinyarwanda"), ("kir", "ky", "Kyrgyz"),
+    ("kom", "kv", "Komi"), ("kon", "kg", "Kongo"), ("kor", "ko", "Korean"), ("kua", "kj", "Kuanyama"),
+    ("kur", "ku", "Kurdish"), ("lao", "lo", "Lao"), ("lat", "la", "Latin"), ("lav", "lv", "Latvian"),
+    ("lim", "li", "Limburgan"), ("lin", "ln", "Lingala"), ("lit", "lt", "Lithuanian"),
+    ("ltz", "lb", "Luxembourgish"), ("lub", "lu", "Luba-Katanga"), ("lug", "lg", "Ganda"),
+    ("mah", "mh", "Marshallese"), ("mal", "ml", "Malayalam"), ("mar", "mr", "Marathi"),
+    ("mkd", "mk", "Macedonian"), ("mlg", "mg", "Malagasy"), ("mlt", "mt", "Maltese"),
+    ("mon", "mn", "Mongolian"), ("mri", "mi", "Maori"), ("msa", "ms", "Malay"), ("mya", "my", "Burmese"),
+    ("nau", "na", "Nauru"), ("nav", "nv", "Navajo"), ("nbl", "nr", "South Ndebele"),
+    ("nde", "nd", "North Ndebele"), ("ndo", "ng", "Ndonga"), ("nep", "ne", "Nepali"),
+    ("nld", "nl", "Dutch"), ("nno", "nn", "Norwegian Nynorsk"), ("nob", "nb", "Norwegian Bokmål"),
+    ("nor", "no", "Norwegian"), ("nya", "ny", "Chichewa"), ("oci", "oc", "Occitan"),
+    ("oji", "oj", "Ojibwa"), ("ori", "or", "Odia"), ("orm", "om", "Oromo"), ("oss", "os", "Ossetian"),
+    ("pan", "pa", "Punjabi"), ("pli", "pi", "Pali"), ("pol", "pl", "Polish"), ("por", "pt", "Portuguese"),
+    ("pus", "ps", "Pashto"), ("que", "qu", "Quechua"), ("roh", "rm", "Romansh"), ("ron", "ro", "Romanian"),
+    ("run", "rn", "Kirundi"), ("rus", "ru", "Russian"), ("sag", "sg", "Sango"), ("san", "sa", "Sanskrit"),
+    ("sin", "si", "Sinhala"), ("slk", "sk", "Slovak"), ("slv", "sl", "Slovenian"),
+    ("sme", "se", "Northern Sami"), ("smo", "sm", "Samoan"), ("sna", "sn", "Shona"),
+    ("snd", "sd", "Sindhi"), ("som", "so", "Somali"), ("sot", "st", "Southern Sotho"),
+    ("spa", "es", "Spanish"), ("sqi", "sq", "Albanian"), ("srd", "sc", "Sardinian"),
+    ("srp", "sr", "Serbian"), ("ssw", "ss", "Swati"), ("sun", "su", "Sundanese"), ("swa", "sw", "Swahili"),
+    ("swe", "sv", "Swedish"), ("tah", "ty", "Tahitian"), ("tam", "ta", "Tamil"), ("tat", "tt", "Tatar"),
+    ("tel", "te", "Telugu"), ("tgk", "tg", "Tajik"), ("tgl", "tl", "Tagalog"), ("tha", "th", "Thai"),
+    ("tir", "ti", "Tigrinya"), ("ton", "to", "Tongan"), ("tsn", "tn", "Tswana"), ("tso", "ts", "Tsonga"),
+    ("tuk", "tk", "Turkmen"), ("tur", "tr", "Turkish"), ("twi", "tw", "Twi"), ("uig", "ug", "Uyghur"),
+    ("ukr", "uk", "Ukrainian"), ("urd", "ur", "Urdu"), ("uzb", "uz", "Uzbek"), ("ven", "ve", "Venda"),
+    ("vie", "vi", "Vietnamese"), ("vol", "vo", "Volapük"), ("wln", "wa", "Walloon"), ("wol", "wo", "Wolof"),
+    ("xho", "xh", "Xhosa"), ("yid", "yi", "Yiddish"), ("yor", "yo", "Yoruba"), ("zha", "za", "Zhuang"),
+    ("zho", "zh", "Chinese"), ("zul", "zu", "Zulu"),
 ];
 
 /// ISO 639-2 bibliographic codes, and the terminological ones they stand for. Sorted.
@@ -96,13 +122,31 @@ fn is_primary(subtag: &str) -> bool {
 }
 
 fn shortest(primary: &str) -> &str {
-    let terminological = find(&BIBLIOGRAPHIC, primary).unwrap_or(primary);
-    find(&SHORT, terminological).unwrap_or(terminological)
+    let bibliographic = BIBLIOGRAPHIC
+        .binary_search_by_key(&primary, |(code, _)| *code)
+        .ok();
+    let terminological = bibliographic
+        .and_then(|index| BIBLIOGRAPHIC.get(index))
+        .map_or(primary, |(_, code)| *code);
+    let language = LANGUAGES
+        .binary_search_by_key(&terminological, |(code, _, _)| *code)
+        .ok();
+    language
+        .and_then(|index| LANGUAGES.get(index))
+        .map_or(terminological, |(_, short, _)| *short)
 }
 
-fn find<'a>(table: &'a [(&str, &'a str)], code: &str) -> Option<&'a str> {
-    let index = table.binary_search_by_key(&code, |(long, _)| *long).ok()?;
-    table.get(index).map(|(_, short)| *short)
+/// The English name of a tag as [`bcp47`] makes it, with its subtags: `fr` →
+/// `French`, `pt-BR` → `Portuguese (BR)`. `None` when the language has no ISO 639-1 code.
+#[must_use]
+pub fn english_name(tag: &str) -> Option<String> {
+    let (primary, subtags) = tag.split_once('-').unwrap_or((tag, ""));
+    let (_, _, name) = LANGUAGES.iter().find(|(_, short, _)| *short == primary)?;
+    Some(if subtags.is_empty() {
+        (*name).to_owned()
+    } else {
+        format!("{name} ({subtags})")
+    })
 }
 
 #[cfg(test)]
@@ -152,8 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn names_are_english() {
+        assert_eq!(english_name("fr").as_deref(), Some("French"));
+        assert_eq!(english_name("pt-BR").as_deref(), Some("Portuguese (BR)"));
+        assert_eq!(english_name("haw"), None);
+    }
+
+    #[test]
     fn tables_are_sorted() {
-        assert!(SHORT.is_sorted_by_key(|(long, _)| *long));
+        assert!(LANGUAGES.is_sorted_by_key(|(long, _, _)| *long));
         assert!(BIBLIOGRAPHIC.is_sorted_by_key(|(long, _)| *long));
     }
 }

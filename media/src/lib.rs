@@ -14,7 +14,7 @@
 
 pub mod codec;
 pub mod language;
-// pub mod manifest;
+pub mod manifest;
 pub mod plan;
 pub mod presentation;
 pub mod read;

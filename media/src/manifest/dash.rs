@@ -9,7 +9,7 @@ mod segment_timeline;
 
 use crate::codec::Codec;
 use crate::presentation::Presentation;
-use crate::time::{Instant, Timescale};
+use crate::time::Instant;
 
 use super::rendition::{Rendition, sets};
 use super::xml::Element;
@@ -31,7 +31,10 @@ pub fn mpd(presentation: &Presentation) -> String {
     let tracks = presentation.tracks.iter().enumerate();
     let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));
     let sets = sets(renditions.filter(|rendition| allows(rendition.codec)).collect());
-    let has_supplemental = sets.iter().flatten().any(|rendition| rendition.supplemental.is_some());
+    let has_supplemental = sets
+        .iter()
+        .flatten()
+        .any(|rendition| rendition.supplemental.is_some());
     let roles = descriptor::roles(&sets);
     let adaptation_sets = sets.iter().zip(roles).enumerate();
     let adaptation_sets = adaptation_sets
@@ -45,8 +48,14 @@ pub fn mpd(presentation: &Presentation) -> String {
         .containing(adaptation_sets);
     Element::new("MPD")
         .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
-        .with_some("xmlns:scte214", has_supplemental.then_some("urn:scte:dash:scte214-extensions"))
-        .with("profiles", "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019")
+        .with_some(
+            "xmlns:scte214",
+            has_supplemental.then_some("urn:scte:dash:scte214-extensions"),
+        )
+        .with(
+            "profiles",
+            "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019",
+        )
         .with("type", "static")
         .with("mediaPresentationDuration", &duration)
         .with("minBufferTime", format_args!("PT{MIN_BUFFER_SECONDS}S"))
@@ -56,11 +65,8 @@ pub fn mpd(presentation: &Presentation) -> String {
 
 /// A duration as `ISO 8601` and XML have it, to the microsecond: `PT1H0M2.04S`.
 fn iso_duration(duration: Instant) -> String {
-    const MICROSECONDS: Timescale = match Timescale::new(1_000_000) {
-        Some(clock) => clock,
-        None => Timescale::MILLISECONDS,
-    };
-    let micros = duration.on(MICROSECONDS).max(0);
+    let scale = i128::from(duration.timescale.get());
+    let micros = (i128::from(duration.ticks.max(0)) * 1_000_000 + scale / 2) / scale;
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     let mut text = String::from("PT");
@@ -80,9 +86,13 @@ fn iso_duration(duration: Instant) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timescale;
 
     fn check(ticks: i64, timescale: u32, expected: &str) {
-        assert_eq!(iso_duration(Timescale::new(timescale).unwrap().instant(ticks)), expected);
+        assert_eq!(
+            iso_duration(Timescale::new(timescale).unwrap().instant(ticks)),
+            expected
+        );
     }
 
     #[test]

@@ -4,7 +4,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stays as it is in a path segment: letters, digits, `-._~`, and the `=`
 /// of track tokens.
-const KEPT_IN_SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'=');
+const KEPT_IN_SEGMENT: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'=');
 
 /// `text` as (part of) one path segment of a URL.
 pub(super) fn path_segment(text: &str) -> String {
@@ -50,12 +55,18 @@ mod tests {
     #[test]
     fn a_path_segment_keeps_the_equals_sign_and_nothing_that_has_a_meaning() {
         assert_eq!(path_segment("film-video=401000"), "film-video=401000");
-        assert_eq!(path_segment("a b/c?d#e%f$g\"é"), "a%20b%2Fc%3Fd%23e%25f%24g%22%C3%A9");
+        assert_eq!(
+            path_segment("a b/c?d#e%f$g\"é"),
+            "a%20b%2Fc%3Fd%23e%25f%24g%22%C3%A9"
+        );
     }
 
     #[test]
     fn an_attribute_cannot_be_left_early() {
-        assert_eq!(xml_attribute("a\"<b>&\n\u{1}é"), "a&quot;&lt;b&gt;&amp;&#10;\u{FFFD}é");
+        assert_eq!(
+            xml_attribute("a\"<b>&\n\u{1}é"),
+            "a&quot;&lt;b&gt;&amp;&#10;\u{FFFD}é"
+        );
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::presentation::Presentation;
 
 use super::escape::{path_segment, quoted_string};
 use super::rendition::Rendition;
-use audio_group::AudioGroup;
 
 pub use media_playlist::media;
 
@@ -73,7 +72,10 @@ pub fn master(presentation: &Presentation) -> String {
 
 /// The URI of a track's playlist, relative to the master's.
 fn playlist_uri(name: &str, rendition: &Rendition<'_>) -> String {
-    format!("{}.m3u8", path_segment(&format!("{name}-{}", rendition.track.token)))
+    format!(
+        "{}.m3u8",
+        path_segment(&format!("{name}-{}", rendition.track.token))
+    )
 }
 
 /// Collects the attributes of a tag, `RFC 8216 §4.2`.

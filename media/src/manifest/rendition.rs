@@ -77,7 +77,9 @@ impl<'a> Rendition<'a> {
 pub(super) fn sets(renditions: Vec<Rendition<'_>>) -> Vec<Vec<Rendition<'_>>> {
     let mut sets: Vec<Vec<Rendition<'_>>> = Vec::new();
     for rendition in renditions {
-        let set = sets.iter_mut().find(|set| set.iter().any(|member| rendition.is_version_of(member)));
+        let set = sets
+            .iter_mut()
+            .find(|set| set.iter().any(|member| rendition.is_version_of(member)));
         match set {
             Some(set) => set.push(rendition),
             None => sets.push(vec![rendition]),

@@ -22,12 +22,20 @@ enum Content {
 
 impl Element {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, attributes: Vec::new(), content: Content::Elements(Vec::new()) }
+        Self {
+            name,
+            attributes: Vec::new(),
+            content: Content::Elements(Vec::new()),
+        }
     }
 
     /// An element that holds `text` only.
     pub(super) fn text(name: &'static str, text: &str) -> Self {
-        Self { name, attributes: Vec::new(), content: Content::Text(xml_attribute(text)) }
+        Self {
+            name,
+            attributes: Vec::new(),
+            content: Content::Text(xml_attribute(text)),
+        }
     }
 
     /// Adds an attribute.

@@ -29,9 +29,11 @@ pub(super) fn element(id: usize, set: &[Rendition<'_>], role: Role, name: &str) 
         MediaKind::Audio => "audio/mp4",
         MediaKind::Text => "application/mp4",
     };
-    let size = |dimension: fn(&(u32, u32)) -> u32| set.iter().filter_map(size_of).map(|size| dimension(&size)).max();
+    let size =
+        |dimension: fn(&(u32, u32)) -> u32| set.iter().filter_map(size_of).map(|size| dimension(&size)).max();
     let shared = first.map(|rendition| rendition.track).filter(|track| {
-        set.iter().all(|rendition| segment_timeline::is_shared(track, rendition.track))
+        set.iter()
+            .all(|rendition| segment_timeline::is_shared(track, rendition.track))
     });
     let properties = first.map(set_descriptors).unwrap_or_default();
     Element::new("AdaptationSet")
@@ -48,7 +50,10 @@ pub(super) fn element(id: usize, set: &[Rendition<'_>], role: Role, name: &str) 
         .containing(properties)
         .containing([role.element()])
         .containing(shared.map(|track| segment_timeline::template(name, track)))
-        .containing(set.iter().map(|rendition| representation(rendition, shared.is_none().then_some(name))))
+        .containing(
+            set.iter()
+                .map(|rendition| representation(rendition, shared.is_none().then_some(name))),
+        )
 }
 
 /// `template_name`: the title's name if the representation has a template of its own.
@@ -56,11 +61,18 @@ fn representation(rendition: &Rendition<'_>, template_name: Option<&str>) -> Ele
     let (track, size) = (rendition.track, size_of(rendition));
     let pixel_aspect = rendition.video().and_then(|video| video.pixel_aspect);
     let sample_aspect = size.map(|_| {
-        let (horizontal, vertical) = pixel_aspect.map_or((1, 1), |aspect| (aspect.horizontal, aspect.vertical));
+        let (horizontal, vertical) =
+            pixel_aspect.map_or((1, 1), |aspect| (aspect.horizontal, aspect.vertical));
         ratio(horizontal.into(), vertical.into())
     });
-    let (supplemental, brand) = rendition.supplemental.and_then(|text| text.split_once('/')).unzip();
-    let sample_rate = rendition.audio().map(|audio| audio.sample_rate).filter(|rate| *rate != 0);
+    let (supplemental, brand) = rendition
+        .supplemental
+        .and_then(|text| text.split_once('/'))
+        .unzip();
+    let sample_rate = rendition
+        .audio()
+        .map(|audio| audio.sample_rate)
+        .filter(|rate| *rate != 0);
     Element::new("Representation")
         .with("id", &track.token)
         .with("bandwidth", track.bandwidth.peak)
@@ -78,14 +90,23 @@ fn representation(rendition: &Rendition<'_>, template_name: Option<&str>) -> Ele
 
 /// Properties all versions share.
 fn set_descriptors(rendition: &Rendition<'_>) -> Vec<Element> {
-    let colour = rendition.video().map(|video| descriptor::colour(video.colour)).unwrap_or_default();
-    let objects = rendition.audio().map(descriptor::joint_object_coding).unwrap_or_default();
+    let colour = rendition
+        .video()
+        .map(|video| descriptor::colour(video.colour))
+        .unwrap_or_default();
+    let objects = rendition
+        .audio()
+        .map(descriptor::joint_object_coding)
+        .unwrap_or_default();
     colour.into_iter().chain(objects).collect()
 }
 
 /// Coded width and height, if it has any.
 fn size_of(rendition: &Rendition<'_>) -> Option<(u32, u32)> {
-    rendition.video().map(|video| (video.width, video.height)).filter(|(width, height)| *width != 0 && *height != 0)
+    rendition
+        .video()
+        .map(|video| (video.width, video.height))
+        .filter(|(width, height)| *width != 0 && *height != 0)
 }
 
 /// The shape of the picture, if all versions have the same.
@@ -94,10 +115,15 @@ fn picture_aspect(set: &[Rendition<'_>]) -> Option<String> {
         let (width, height) = size_of(rendition)?;
         let aspect = rendition.video()?.pixel_aspect;
         let (horizontal, vertical) = aspect.map_or((1, 1), |aspect| (aspect.horizontal, aspect.vertical));
-        Some(ratio(u64::from(width) * u64::from(horizontal), u64::from(height) * u64::from(vertical)))
+        Some(ratio(
+            u64::from(width) * u64::from(horizontal),
+            u64::from(height) * u64::from(vertical),
+        ))
     };
     let first = shape(set.first()?)?;
-    set.iter().all(|rendition| shape(rendition).as_ref() == Some(&first)).then_some(first)
+    set.iter()
+        .all(|rendition| shape(rendition).as_ref() == Some(&first))
+        .then_some(first)
 }
 
 /// `a:b` in lowest terms.
@@ -115,7 +141,9 @@ fn fastest(set: &[Rendition<'_>]) -> Option<FrameRate> {
         let left = u128::from(rate.numerator) * u128::from(other.denominator);
         left.cmp(&(u128::from(other.numerator) * u128::from(rate.denominator)))
     };
-    set.iter().filter_map(|rendition| rendition.track.frame_rate).max_by(exact)
+    set.iter()
+        .filter_map(|rendition| rendition.track.frame_rate)
+        .max_by(exact)
 }
 
 /// `25`, `30000/1001`.
@@ -128,7 +156,9 @@ fn frame_rate(rate: FrameRate) -> String {
 
 /// Whether all versions are cut at the same moments.
 fn is_aligned(set: &[Rendition<'_>]) -> bool {
-    let Some((first, others)) = set.split_first() else { return true };
+    let Some((first, others)) = set.split_first() else {
+        return true;
+    };
     others.iter().all(|other| are_aligned(first.track, other.track))
 }
 
@@ -138,7 +168,9 @@ fn are_aligned(one: &Track, other: &Track) -> bool {
         track.timescale.instant(ticks.unwrap_or(i64::MAX))
     };
     one.segments.len() == other.segments.len()
-        && one.segments.iter().zip(&other.segments).all(|(a, b)| {
-            moment(one, a.start).distance(moment(other, b.start)) <= ALIGNMENT_TOLERANCE
-        })
+        && one
+            .segments
+            .iter()
+            .zip(&other.segments)
+            .all(|(a, b)| moment(one, a.start).distance(moment(other, b.start)) <= ALIGNMENT_TOLERANCE)
 }

@@ -20,7 +20,9 @@ impl Role {
             Self::Alternate => "alternate",
             Self::Subtitle => "subtitle",
         };
-        Element::new("Role").with("schemeIdUri", "urn:mpeg:dash:role:2011").with("value", value)
+        Element::new("Role")
+            .with("schemeIdUri", "urn:mpeg:dash:role:2011")
+            .with("value", value)
     }
 }
 
@@ -37,14 +39,20 @@ pub(super) fn roles(sets: &[Vec<Rendition<'_>>]) -> Vec<Role> {
         MediaKind::Video => Role::Main,
         MediaKind::Text => Role::Subtitle,
         MediaKind::Audio => {
-            let is_own_language = audio.first().is_some_and(|first| first.language == rendition.language);
+            let is_own_language = audio
+                .first()
+                .is_some_and(|first| first.language == rendition.language);
             let kin = audio.iter().find(|other| {
                 other.language == rendition.language
                     && other.codec == rendition.codec
                     && other.channels() == rendition.channels()
             });
             let is_first_of_kin = kin.is_some_and(|first| first.index == rendition.index);
-            if is_own_language && is_first_of_kin { Role::Main } else { Role::Alternate }
+            if is_own_language && is_first_of_kin {
+                Role::Main
+            } else {
+                Role::Alternate
+            }
         }
     };
     sets.iter().filter_map(|set| set.first()).map(role).collect()
@@ -54,19 +62,23 @@ pub(super) fn roles(sets: &[Vec<Rendition<'_>>]) -> Vec<Role> {
 pub(super) fn channel_configuration(audio: &AudioDetails) -> Option<Element> {
     let (scheme, value) = match audio.layout {
         // One to six channels are numbered alike everywhere; the older scheme is known to more players.
-        ChannelLayout::Cicp(value @ 1..=6) => {
-            ("urn:mpeg:dash:23003:3:audio_channel_configuration:2011", value.to_string())
-        }
+        ChannelLayout::Cicp(value @ 1..=6) => (
+            "urn:mpeg:dash:23003:3:audio_channel_configuration:2011",
+            value.to_string(),
+        ),
         ChannelLayout::Cicp(value) => ("urn:mpeg:mpegB:cicp:ChannelConfiguration", value.to_string()),
-        ChannelLayout::Dolby(mask) => {
-            ("tag:dolby.com,2014:dash:audio_channel_configuration:2011", format!("{mask:04X}"))
-        }
-        ChannelLayout::DolbyAc4(mask) => {
-            ("tag:dolby.com,2015:dash:audio_channel_configuration:2015", format!("{mask:06X}"))
-        }
-        ChannelLayout::Dts(mask) => {
-            ("tag:dts.com,2018:uhd:audio_channel_configuration", format!("{mask:08X}"))
-        }
+        ChannelLayout::Dolby(mask) => (
+            "tag:dolby.com,2014:dash:audio_channel_configuration:2011",
+            format!("{mask:04X}"),
+        ),
+        ChannelLayout::DolbyAc4(mask) => (
+            "tag:dolby.com,2015:dash:audio_channel_configuration:2015",
+            format!("{mask:06X}"),
+        ),
+        ChannelLayout::Dts(mask) => (
+            "tag:dts.com,2018:uhd:audio_channel_configuration",
+            format!("{mask:08X}"),
+        ),
         ChannelLayout::Unknown => return None,
     };
     let element = Element::new("AudioChannelConfiguration");
@@ -75,19 +87,27 @@ pub(super) fn channel_configuration(audio: &AudioDetails) -> Option<Element> {
 
 /// Joint object coding, Dolby's "Dolby Digital Plus with Dolby Atmos in DASH".
 pub(super) fn joint_object_coding(audio: &AudioDetails) -> Vec<Element> {
-    let Some(complexity) = audio.joc_complexity else { return Vec::new() };
+    let Some(complexity) = audio.joc_complexity else {
+        return Vec::new();
+    };
     let property = |scheme: &str, value: &str| {
-        Element::new("SupplementalProperty").with("schemeIdUri", scheme).with("value", value)
+        Element::new("SupplementalProperty")
+            .with("schemeIdUri", scheme)
+            .with("value", value)
     };
     vec![
         property("tag:dolby.com,2018:dash:EC3_ExtensionType:2018", "JOC"),
-        property("tag:dolby.com,2018:dash:EC3_ExtensionComplexityIndex:2018", &complexity.to_string()),
+        property(
+            "tag:dolby.com,2018:dash:EC3_ExtensionComplexityIndex:2018",
+            &complexity.to_string(),
+        ),
     ]
 }
 
 /// Colour that is not BT.709, `ISO/IEC 23091-2` code points by `DASH-IF IOP §10.2`.
 pub(super) fn colour(colour: Option<Colour>) -> Vec<Element> {
-    let Some(colour) = colour.filter(|colour| (colour.primaries, colour.transfer, colour.matrix) != (1, 1, 1))
+    let Some(colour) =
+        colour.filter(|colour| (colour.primaries, colour.transfer, colour.matrix) != (1, 1, 1))
     else {
         return Vec::new();
     };
@@ -97,7 +117,9 @@ pub(super) fn colour(colour: Option<Colour>) -> Vec<Element> {
         ("urn:mpeg:mpegB:cicp:MatrixCoefficients", colour.matrix),
     ];
     let property = |(scheme, code): (&str, u8)| {
-        Element::new("SupplementalProperty").with("schemeIdUri", scheme).with("value", code)
+        Element::new("SupplementalProperty")
+            .with("schemeIdUri", scheme)
+            .with("value", code)
     };
     codes.into_iter().map(property).collect()
 }

@@ -20,7 +20,10 @@ pub(super) fn template(name: &str, track: &Track) -> Element {
 /// Whether one template serves both tracks.
 pub(super) fn is_shared(one: &Track, other: &Track) -> bool {
     let times = |track: &Track| {
-        let segments = track.segments.iter().map(|segment| (segment.start, segment.duration));
+        let segments = track
+            .segments
+            .iter()
+            .map(|segment| (segment.start, segment.duration));
         segments.collect::<Vec<_>>()
     };
     one.timescale == other.timescale
@@ -43,10 +46,17 @@ fn timeline(track: &Track) -> Element {
     for segment in &track.segments {
         let follows = expected == Some(segment.start);
         expected = segment.start.checked_add(segment.duration);
-        match runs.last_mut().filter(|run| follows && run.duration == segment.duration) {
+        match runs
+            .last_mut()
+            .filter(|run| follows && run.duration == segment.duration)
+        {
             Some(run) => run.repeats += 1,
             None => {
-                runs.push(Run { start: segment.start, duration: segment.duration, repeats: 0 });
+                runs.push(Run {
+                    start: segment.start,
+                    duration: segment.duration,
+                    repeats: 0,
+                });
                 stated.push(!follows);
             }
         }

@@ -22,7 +22,8 @@ pub(super) fn groups<'a>(audio: &[Rendition<'a>]) -> Vec<AudioGroup<'a>> {
         set.sort_by_key(|rendition| rendition.track.bandwidth.peak);
         let family = families.iter_mut().find(|family| {
             let kin = family.first().and_then(|set| set.first());
-            kin.zip(set.first()).is_some_and(|(a, b)| a.codec == b.codec && a.channels() == b.channels())
+            kin.zip(set.first())
+                .is_some_and(|(a, b)| a.codec == b.codec && a.channels() == b.channels())
         });
         match family {
             Some(family) => family.push(set),
@@ -79,7 +80,7 @@ pub(super) fn yes_or_no(yes: bool) -> &'static str {
 pub(super) fn unique_names(renditions: &[Rendition<'_>]) -> Vec<String> {
     let name = |rendition: &Rendition<'_>| {
         let tag = rendition.language.as_deref()?;
-        Some(language::english_name(tag).map_or_else(|| tag.to_owned(), str::to_owned))
+        Some(language::english_name(tag).unwrap_or_else(|| tag.to_owned()))
     };
     let mut names: Vec<String> = Vec::new();
     for rendition in renditions {
@@ -88,7 +89,11 @@ pub(super) fn unique_names(renditions: &[Rendition<'_>]) -> Vec<String> {
         let numbered = (2..).map(|number| format!("{name} {number}"));
         let mut candidates = [name.clone(), with_track].into_iter().chain(numbered);
         // The numbers never run out before the renditions do.
-        names.push(candidates.find(|candidate| !names.contains(candidate)).unwrap_or(name));
+        names.push(
+            candidates
+                .find(|candidate| !names.contains(candidate))
+                .unwrap_or(name),
+        );
     }
     names
 }

@@ -8,14 +8,21 @@ use crate::track::Track;
 use super::super::escape::path_segment;
 use super::{FIRST_SEGMENT_NUMBER, VERSION};
 
-/// The playlist of the presentation's track `track` (0-based); `None` if there
+/// The playlist of the presentation's track `track` (0-based); empty if there
 /// is no such track.
 #[must_use]
-pub fn media(presentation: &Presentation, track: usize) -> Option<String> {
-    let track = presentation.tracks.get(track)?;
+pub fn media(presentation: &Presentation, track: usize) -> String {
+    let Some(track) = presentation.tracks.get(track) else {
+        return String::new();
+    };
     let stem = path_segment(&format!("{}-{}", presentation.name, track.token));
     let durations = durations_us(track);
-    let target = durations.iter().map(|duration| rounded_seconds(*duration)).max().unwrap_or(0).max(1);
+    let target = durations
+        .iter()
+        .map(|duration| rounded_seconds(*duration))
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let mut playlist = String::with_capacity(256 + durations.len() * (stem.len() + 40));
     // Writing to a String cannot fail.
     let _ = write!(
@@ -29,10 +36,13 @@ pub fn media(presentation: &Presentation, track: usize) -> Option<String> {
     );
     for (number, duration) in (FIRST_SEGMENT_NUMBER..).zip(durations) {
         let (seconds, fraction) = (duration / 1_000_000, duration % 1_000_000);
-        let _ = writeln!(playlist, "#EXTINF:{seconds}.{fraction:06},\nhls/{stem}-{number}.m4s");
+        let _ = writeln!(
+            playlist,
+            "#EXTINF:{seconds}.{fraction:06},\nhls/{stem}-{number}.m4s"
+        );
     }
     playlist.push_str("#EXT-X-ENDLIST\n");
-    Some(playlist)
+    playlist
 }
 
 /// Durations of the segments in microseconds. Ends are rounded, not durations,

@@ -18,11 +18,17 @@ pub(super) fn write(
     texts: &[Rendition<'_>],
 ) {
     let sounds = audio.map(|group| group.renditions.as_slice()).unwrap_or_default();
-    let Some(main) = video.or(sounds.first()) else { return };
+    let Some(main) = video.or(sounds.first()) else {
+        return;
+    };
     let sizes = [video.map(std::slice::from_ref).unwrap_or_default(), sounds, texts];
     let bandwidth = sizes.iter().fold(Bandwidth::default(), |sum, choice| {
         let most = |rate: fn(&Bandwidth) -> u64| {
-            choice.iter().map(|rendition| rate(&rendition.track.bandwidth)).max().unwrap_or(0)
+            choice
+                .iter()
+                .map(|rendition| rate(&rendition.track.bandwidth))
+                .max()
+                .unwrap_or(0)
         };
         Bandwidth {
             peak: sum.peak.saturating_add(most(|bandwidth| bandwidth.peak)),
@@ -60,7 +66,10 @@ pub(super) fn write(
 /// Writes an `EXT-X-MEDIA` for each text.
 pub(super) fn write_subtitles(playlist: &mut String, name: &str, texts: &[Rendition<'_>]) {
     for (index, (text, display_name)) in texts.iter().zip(unique_names(texts)).enumerate() {
-        let is_first_of_language = texts.iter().take(index).all(|other| other.language != text.language);
+        let is_first_of_language = texts
+            .iter()
+            .take(index)
+            .all(|other| other.language != text.language);
         Attributes::of("#EXT-X-MEDIA")
             .plain("TYPE", "SUBTITLES")
             .quoted("GROUP-ID", SUBTITLES)
