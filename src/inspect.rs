@@ -27,10 +27,10 @@ Examples:
   strata inspect titles/film.ism --segment 3 --track video=401000
   strata inspect film.mp4 --json | jq '.tracks[].codecs'
 
-A plan lists what a segment is sent from, in order: bytes made here (the moof) and byte ranges of the
-source files. Its total is the exact length of the response.
+A plan lists what a segment is sent from, in order: bytes made here (the moof) and byte ranges
+of the source files. Its total is the exact length of the response.
 
-Exit status: 0 when the title can be served, 1 when it cannot (the reason goes to stderr).")]
+Exit status: 0 when the title can be served, 1 when it cannot, with the reason.")]
 pub(crate) struct Arguments {
     /// A server manifest (.ism) or an MP4 file.
     file: PathBuf,
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// Show this track only, such as `video=401000`.
     #[arg(long, value_name = "TOKEN")]
     track: Option<String>,
-    /// How long segments should be.
+    /// How long segments should be, such as 6s or 2500ms.
     #[arg(long, value_name = "DURATION", default_value = "6s", value_parser = duration)]
     target_duration: Duration,
     /// Write one JSON document instead of text.

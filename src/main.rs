@@ -1,11 +1,15 @@
 //! The `strata` command: one binary, a subcommand for each thing it does.
 
+mod balancer;
 mod inspect;
+mod node;
 mod version;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use strata_node::config::Mistakes;
 
 /// Pingora alone gains 5 to 15 % from it.
 #[global_allocator]
@@ -22,22 +26,38 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Balancer(balancer::Arguments),
     Inspect(inspect::Arguments),
     Version(version::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Balancer(arguments) => balancer::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            use std::io::Write as _;
-            // Nothing is left to say it to when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "strata: {error:#}");
+            tell(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says why the command failed; each mistake of a configuration on a line of its own.
+fn tell(error: &anyhow::Error) {
+    let text = match error.downcast_ref::<Mistakes>() {
+        Some(mistakes) if mistakes.len() == 1 => {
+            format!("{mistakes}\nstrata: 1 mistake in the configuration")
+        }
+        Some(mistakes) => format!(
+            "{mistakes}\nstrata: {} mistakes in the configuration",
+            mistakes.len()
+        ),
+        None => format!("strata: {error:#}"),
+    };
+    // Nothing is left to say it to when stderr is closed.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
