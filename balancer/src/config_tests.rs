@@ -55,9 +55,7 @@ fn flags_alone_make_a_configuration() {
     assert!(config.identify);
 }
 
-#[test]
-fn every_key_is_read() {
-    let text = "
+const EVERY_KEY: &str = "
 listen: 0.0.0.0:80
 admin: 127.0.0.1:9999
 threads: 3
@@ -74,7 +72,10 @@ drain: { notice: 5s, limit: 90s }
 identify: false
 access_log: off
 ";
-    let config = parse(text, Vec::new()).unwrap();
+
+#[test]
+fn every_key_is_read() {
+    let config = parse(EVERY_KEY, Vec::new()).unwrap();
     assert_eq!(
         config.origins[0],
         OriginConfig {

@@ -1,0 +1,20 @@
+//! The balancer over real sockets, in front of origins that misbehave.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails may panic"
+)]
+
+mod answers;
+mod breaks;
+mod client;
+mod drain;
+mod front;
+mod haproxy;
+mod health;
+mod load;
+mod origin;
+mod retries;
+mod stage;

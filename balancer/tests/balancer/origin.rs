@@ -1,0 +1,179 @@
+//! An origin that does as it is told, down to the bytes.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+/// What an origin does with a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// Answers 200 with its id as the body.
+    Serve,
+    /// The same, and closes the connection, having said so.
+    ServeAndClose,
+    /// Sends these bytes and keeps the connection.
+    Send(String),
+    /// Sends these bytes and closes the connection.
+    SendAndClose(String),
+    /// Sends these bytes and resets the connection.
+    SendAndReset(String),
+    /// Answers nothing and keeps the connection.
+    Hang,
+    /// Answers as `Serve` once [`Origin::let_go`] lets it.
+    Wait,
+    /// Serves the first request of a connection, closes at the second: as an
+    /// origin whose idle limit has passed.
+    CloseAtSecond,
+}
+
+/// An answer of `status` with these header lines and a body.
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+}
+
+/// A listening origin. Closed when dropped.
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    open: watch::Sender<bool>,
+}
+
+struct Shared {
+    id: String,
+    act: Mutex<Act>,
+    /// Acts for the next requests, before `act` rules again.
+    next: Mutex<VecDeque<Act>>,
+    /// Heads of the requests that came in, health checks apart.
+    requests: Mutex<Vec<String>>,
+    waiting: Semaphore,
+}
+
+impl Origin {
+    pub(crate) async fn start(id: &str, act: Act) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            id: id.to_owned(),
+            act: Mutex::new(act),
+            next: Mutex::default(),
+            requests: Mutex::default(),
+            waiting: Semaphore::new(0),
+        });
+        let (open, closed) = watch::channel(true);
+        tokio::spawn(listen(listener, Arc::clone(&shared), closed));
+        Self {
+            address,
+            shared,
+            open,
+        }
+    }
+
+    /// What the origin does from now on.
+    pub(crate) fn act(&self, act: Act) {
+        *self.shared.act.lock().unwrap() = act;
+    }
+
+    /// What it does with the next request only.
+    pub(crate) fn next(&self, act: Act) {
+        self.shared.next.lock().unwrap().push_back(act);
+    }
+
+    /// Heads of the requests that came in.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// Lets `count` requests that wait be served.
+    pub(crate) fn let_go(&self, count: usize) {
+        self.shared.waiting.add_permits(count);
+    }
+
+    /// Stops listening and resets all connections, as a process that is killed.
+    pub(crate) async fn kill(&self) {
+        self.open.send_replace(false);
+        // The listener's task holds the last receiver that is not a connection's.
+        self.open.closed().await;
+    }
+}
+
+async fn listen(listener: TcpListener, shared: Arc<Shared>, mut closed: watch::Receiver<bool>) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted.unwrap();
+                connections.spawn(connection(stream, Arc::clone(&shared)));
+            }
+            _ = closed.wait_for(|open| !open) => break,
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
+    let mut served = 0;
+    while let Some(head) = read_head(&mut stream).await {
+        if head.starts_with("GET /readyz ") {
+            send(&mut stream, &answer("200 OK", "", "ready")).await;
+            continue;
+        }
+        shared.requests.lock().unwrap().push(head);
+        let next = shared.next.lock().unwrap().pop_front();
+        let act = next.unwrap_or_else(|| shared.act.lock().unwrap().clone());
+        let own = answer("200 OK", "", &shared.id);
+        match act {
+            Act::Serve => send(&mut stream, &own).await,
+            Act::ServeAndClose => {
+                send(
+                    &mut stream,
+                    &answer("200 OK", "connection: close\r\n", &shared.id),
+                )
+                .await;
+                return;
+            }
+            Act::Send(text) => send(&mut stream, &text).await,
+            Act::SendAndClose(text) => {
+                send(&mut stream, &text).await;
+                return;
+            }
+            Act::SendAndReset(text) => {
+                send(&mut stream, &text).await;
+                stream.set_zero_linger().unwrap();
+                return;
+            }
+            Act::Hang => {
+                let _ = stream.read(&mut [0]).await;
+                return;
+            }
+            Act::Wait => {
+                shared.waiting.acquire().await.unwrap().forget();
+                send(&mut stream, &own).await;
+            }
+            Act::CloseAtSecond if served == 0 => send(&mut stream, &own).await,
+            Act::CloseAtSecond => return,
+        }
+        served += 1;
+    }
+}
+
+/// The head of the next request. `None`: the connection has ended.
+async fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+async fn send(stream: &mut TcpStream, text: &str) {
+    // Fails when the balancer has gone, which is its right.
+    let _ = stream.write_all(text.as_bytes()).await;
+}
