@@ -31,7 +31,7 @@ pub(super) fn track(
     let timescale = movie_track.timescale;
     let offset = shift.on(timescale);
     let total_shift = timeline.shift.saturating_add(offset);
-    let segments = cut(movie_track, &timeline, grid, offset);
+    let segments = cut(movie_track, &timeline, grid, offset, target);
     let mut segments = segments.map_err(|error| table_error(file, movie_track, error))?;
     close(&mut segments, timeline.end.saturating_add(offset));
     let sizes: Vec<(u64, u64)> = segments
@@ -71,6 +71,10 @@ pub(super) fn track(
     })
 }
 
+/// A boundary less than the target duration divided by this after a track's
+/// first sample does not cut it.
+const PRIMING_DIVISOR: u32 = 10;
+
 /// Walks the samples that are sent and starts a segment at the first sync
 /// sample at or behind each boundary; pictures may come half a frame early,
 /// since renditions round their times each their own way.
@@ -79,12 +83,20 @@ fn cut(
     timeline: &Timeline,
     grid: &Grid,
     offset: i64,
+    target: Duration,
 ) -> Result<Vec<Segment>, TableError> {
     let early = match track.kind {
         MediaKind::Video => track.timescale.ticks_of(timeline.half_frame(track.timescale)),
         MediaKind::Audio | MediaKind::Text => 0,
     };
-    let mut boundaries = grid.boundaries.iter().peekable();
+    // Sound begins a moment before the pictures, with its priming: what comes
+    // this early belongs to the first segment, not in one of its own.
+    let first = track
+        .timescale
+        .instant(timeline.start)
+        .after(target / PRIMING_DIVISOR);
+    let boundaries = grid.boundaries.iter();
+    let mut boundaries = boundaries.skip_while(|boundary| **boundary < first).peekable();
     let mut segments: Vec<Segment> = Vec::new();
     let mut samples = track.samples().starting_at(timeline.first);
     for _ in 0..timeline.sample_count() {

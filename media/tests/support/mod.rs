@@ -125,8 +125,15 @@ pub struct Packet {
 /// The packets of stream `map` of a file, times in the stream's own clock and
 /// as they stand in the file.
 pub fn packets(path: &Path, map: &str) -> Vec<Packet> {
+    packets_with(&[], path, map)
+}
+
+/// As [`packets`], with options for ffmpeg's reader of the file.
+pub fn packets_with(options: &[&str], path: &Path, map: &str) -> Vec<Packet> {
     let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-copyts", "-i"])
+        .args(["-v", "error", "-nostdin", "-copyts"])
+        .args(options)
+        .arg("-i")
         .arg(path)
         .args([
             "-map",
