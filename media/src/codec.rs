@@ -3,7 +3,7 @@
 //!
 //! One file a codec family. Each reads its configuration box and states the
 //! `codecs` string of RFC 6381; what all video (or all audio) entries share is
-//! read once, in [`visual`] and [`sound`].
+//! read once, in `visual.rs` and `sound.rs`.
 
 mod aac;
 mod ac3;
