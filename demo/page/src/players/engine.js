@@ -1,0 +1,31 @@
+// What the three players have in common for the page.
+//
+// An engine plays one URL in one video element and dispatches:
+//   tracks   renditions or languages are known or changed
+//   segment  detail {kind, origin, attempts}: a media segment arrived
+//   failure  detail {message}: playback cannot go on
+
+/** How far ahead players fetch: little, so that a killed origin is missed soon. */
+export const BUFFER_SECONDS = 12;
+
+export class Engine extends EventTarget {
+  /** @param {HTMLVideoElement} video */
+  constructor(video) {
+    super();
+    this.video = video;
+  }
+
+  /** Tells where a segment came from. `header` looks a response header up. */
+  segment(kind, header) {
+    const detail = { kind, origin: header('x-strata-origin') ?? null, attempts: Number(header('x-strata-attempts') ?? 1) };
+    this.dispatchEvent(new CustomEvent('segment', { detail }));
+  }
+
+  tracks() {
+    this.dispatchEvent(new Event('tracks'));
+  }
+
+  failure(message) {
+    this.dispatchEvent(new CustomEvent('failure', { detail: { message } }));
+  }
+}
