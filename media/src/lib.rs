@@ -9,7 +9,7 @@
 //! 1. [`read`] turns a server manifest and MP4 files into their tables;
 //! 2. [`presentation`] puts the tracks on one timeline and cuts them on the
 //!    [`segment`] grid they share; what stays in memory is a cursor a segment;
-//! 3. [`write`] turns one segment's samples into a [`plan::Plan`];
+//! 3. [`mod@write`] turns one segment's samples into a [`plan::Plan`];
 //! 4. [`manifest`] writes the text players start from.
 
 pub mod codec;

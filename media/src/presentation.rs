@@ -333,6 +333,7 @@ impl Candidate<'_> {
         (self.movie_track.kind == MediaKind::Video).then(|| SyncTrack {
             timescale,
             syncs: self.timeline.syncs.clone(),
+            end: self.timeline.end,
             tolerance: self.timeline.half_frame(timescale),
         })
     }

@@ -28,6 +28,8 @@ pub(crate) struct SyncTrack {
     pub(crate) timescale: Timescale,
     /// Presentation times of the sync samples, ascending.
     pub(crate) syncs: Vec<i64>,
+    /// When the last picture ends.
+    pub(crate) end: i64,
     /// How far two pictures may be apart and still be the same moment: half of
     /// a picture's duration.
     pub(crate) tolerance: Duration,
@@ -51,8 +53,9 @@ const BOUNDARIES_MAX: usize = 1 << 19;
 /// Boundaries are sync samples that all of `videos` share. When those are so
 /// rare that segments would become more than twice as long as one track's own
 /// sync samples ask for, that track's are taken, and the others are cut as near
-/// as they can. Behind the last picture, and without video, boundaries follow
-/// at the target duration up to `end`, where the longest track ends.
+/// as they can. Before the first picture, behind the last one, and without
+/// video, boundaries stand at the target duration from `start`, where the first
+/// track starts, up to `end`, where the longest track ends.
 pub(crate) fn grid(videos: &[SyncTrack], start: Instant, end: Instant, target: Duration) -> Grid {
     let mut grid = Grid {
         boundaries: Vec::new(),
@@ -60,31 +63,59 @@ pub(crate) fn grid(videos: &[SyncTrack], start: Instant, end: Instant, target: D
     };
     // The track with the fewest sync samples bounds what can be shared.
     if let Some(reference) = videos.iter().min_by_key(|video| video.syncs.len()) {
-        let own = choose(reference.timescale, &reference.syncs, target);
-        let shared = choose(reference.timescale, &shared_syncs(reference, videos), target);
+        let own = reference.choose(&reference.syncs, target);
+        let shared = reference.choose(&shared_syncs(reference, videos), target);
         grid.is_shared = longest(&shared, end) <= longest(&own, end).max(target).saturating_mul(2);
         grid.boundaries = if grid.is_shared { shared } else { own };
     }
-    let mut last = grid.boundaries.last().copied().unwrap_or(start);
+    // What plays before the first picture and after the last one is cut at the
+    // target, with no piece shorter than half of it.
+    let first = grid.boundaries.first().copied();
+    let mut at = start;
+    let mut lead = Vec::new();
+    while first.is_some_and(|first| at.after(target / 2) < first) && lead.len() < BOUNDARIES_MAX {
+        lead.push(at);
+        at = at.after(target);
+    }
+    grid.boundaries.splice(0..0, lead);
     if grid.boundaries.is_empty() {
         grid.boundaries.push(start);
     }
-    // Tracks may go on when the pictures have ended: a last segment up to half
-    // a target longer is better than a short one more.
-    let video_end = videos.iter().filter_map(SyncTrack::last_sync).max();
-    if let Some(video_end) = video_end {
-        last = last.max(video_end);
+    let mut next = grid.boundaries.last().map_or(start, |last| last.after(target));
+    if let Some(pictures_end) = videos.iter().map(SyncTrack::end).max() {
+        next = next.max(pictures_end);
     }
-    while last.after(target.saturating_mul(3) / 2) < end && grid.boundaries.len() < BOUNDARIES_MAX {
-        last = last.after(target);
-        grid.boundaries.push(last);
+    while next.after(target / 2) < end && grid.boundaries.len() < BOUNDARIES_MAX {
+        grid.boundaries.push(next);
+        next = next.after(target);
     }
     grid
 }
 
 impl SyncTrack {
-    fn last_sync(&self) -> Option<Instant> {
-        self.syncs.last().map(|ticks| self.timescale.instant(*ticks))
+    fn end(&self) -> Instant {
+        self.timescale.instant(self.end)
+    }
+
+    /// Of `syncs`, those nearest to one target duration after the one before.
+    fn choose(&self, syncs: &[i64], target: Duration) -> Vec<Instant> {
+        let target = self.timescale.ticks_of(target).max(1);
+        let mut chosen: Vec<i64> = Vec::new();
+        let followers = syncs.iter().skip(1).chain([&self.end]);
+        for (sync, next) in syncs.iter().zip(followers) {
+            // Taken when what follows, at last the end, is no nearer to the goal.
+            let is_nearest = chosen.last().is_none_or(|last| {
+                let goal = last.saturating_add(target);
+                sync.abs_diff(goal) <= next.abs_diff(goal)
+            });
+            if is_nearest && chosen.len() < BOUNDARIES_MAX {
+                chosen.push(*sync);
+            }
+        }
+        chosen
+            .into_iter()
+            .map(|ticks| self.timescale.instant(ticks))
+            .collect()
     }
 
     /// Whether the track has a sync sample at `moment`, which must not go back
@@ -121,28 +152,6 @@ fn shared_syncs(reference: &SyncTrack, videos: &[SyncTrack]) -> Vec<i64> {
     shared
 }
 
-/// Of `syncs`, those nearest to one target duration after the one before.
-fn choose(timescale: Timescale, syncs: &[i64], target: Duration) -> Vec<Instant> {
-    let target = timescale.ticks_of(target).max(1);
-    let mut chosen: Vec<i64> = Vec::new();
-    let mut syncs = syncs.iter().copied().peekable();
-    while let Some(sync) = syncs.next() {
-        let Some(goal) = chosen.last().map(|last| last.saturating_add(target)) else {
-            chosen.push(sync);
-            continue;
-        };
-        // Taken when the next one is no nearer to the goal.
-        let is_nearest = match syncs.peek() {
-            Some(next) => sync.abs_diff(goal) <= next.abs_diff(goal),
-            None => sync.saturating_add(target / 2) >= goal,
-        };
-        if is_nearest && chosen.len() < BOUNDARIES_MAX {
-            chosen.push(sync);
-        }
-    }
-    chosen.into_iter().map(|ticks| timescale.instant(ticks)).collect()
-}
-
 /// The longest stretch between two boundaries, or between the last and `end`.
 fn longest(boundaries: &[Instant], end: Instant) -> Duration {
     let next = boundaries.iter().skip(1).chain([&end]);
@@ -162,6 +171,7 @@ mod tests {
         SyncTrack {
             timescale: Timescale::new(ticks).unwrap(),
             syncs: (0..count).map(|index| index * gop).collect(),
+            end: gop * count,
             tolerance: Duration::from_millis(20),
         }
     }
@@ -218,6 +228,7 @@ mod tests {
     fn renditions_without_common_sync_samples_follow_one_of_them() {
         let mut other = video(1000, 2000, 12);
         other.syncs.iter_mut().for_each(|sync| *sync += 500);
+        other.end += 500;
         check(
             &[video(1000, 2000, 11), other],
             24,
@@ -241,6 +252,14 @@ mod tests {
             &[0, 6000, 12_000, 18_000, 24_000],
             true,
         );
+    }
+
+    #[test]
+    fn sound_that_starts_long_before_the_pictures_is_cut_before_them() {
+        let mut late = video(1000, 2000, 6);
+        late.syncs.iter_mut().for_each(|sync| *sync += 13_500);
+        late.end += 13_500;
+        check(&[late], 25, 6, &[0, 6000, 13_500, 19_500], true);
     }
 
     #[test]
