@@ -3,10 +3,10 @@
 //! Serving never waits for the log: lines go through a bounded queue, and what
 //! does not fit is dropped and counted. A line is never cut.
 
+mod file;
 mod metrics;
 mod writer;
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use serde::Serialize;
 
+use self::file::LogFile;
 use self::metrics::Metrics;
 use self::writer::{Message, Writer};
 use crate::config::Value;
@@ -31,7 +32,7 @@ pub const LINE_BYTES_MAX: usize = 16 << 10;
 pub enum Destination {
     /// The process's standard output.
     Stdout,
-    /// A file, appended to; made when it is not there.
+    /// A file, appended to; made when it is not there, and anew after it was rotated away.
     File(PathBuf),
     /// Nowhere.
     Off,
@@ -89,7 +90,7 @@ impl AccessLog {
             }
             Destination::Stdout => Box::new(io::stdout()),
             Destination::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
+                let file = LogFile::open(path);
                 Box::new(file.map_err(|source| AccessLogError::Open {
                     path: path.clone(),
                     source,

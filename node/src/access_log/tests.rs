@@ -55,6 +55,23 @@ fn each_line_is_one_json_object_appended_to_the_file() {
 }
 
 #[test]
+fn a_file_that_was_rotated_away_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (
+        folder.path().join("access.log"),
+        folder.path().join("access.log.1"),
+    );
+    let log = AccessLog::start(&Destination::File(path.clone()), &Registry::new()).unwrap();
+    log.write(&1);
+    assert!(log.flush(LIMIT));
+    std::fs::rename(&path, &old).unwrap();
+    log.write(&2);
+    assert!(log.flush(LIMIT));
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    assert_eq!((read(&old), read(&path)), ("1\n".to_owned(), "2\n".to_owned()));
+}
+
+#[test]
 fn lines_that_find_the_queue_full_are_dropped_and_counted() {
     let (began, has_begun) = channel();
     let (open, go_on) = channel();
