@@ -12,11 +12,12 @@ const PAGE_FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/page/dist");
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sample/title");
 
 /// Plays a title through every tier of Strata, on this machine.
-///
-/// Starts an S3 server, two zones of two origins, a balancer, and a page with
-/// three players. Everything listens on 127.0.0.1 and stops with Ctrl-C.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, max_term_width = 100)]
+#[command(
+    after_help = "Starts an S3 server, two zones of two origins, a balancer, and a page with three \
+    players. Everything listens on 127.0.0.1 and stops with Ctrl-C."
+)]
 pub(crate) struct Arguments {
     /// Titles to upload and play: a folder with .ism and .mp4 files [default: the sample title]
     #[arg(long, value_name = "DIR", default_value = SAMPLE, hide_default_value = true)]

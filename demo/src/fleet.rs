@@ -93,7 +93,7 @@ impl Fleet {
     pub(crate) async fn run(&mut self) {
         while let Some(died) = self.step().await {
             if let Some(died) = died {
-                tracing::warn!("{died:#}");
+                eprintln!("strata-demo: {died:#}");
             }
         }
     }
@@ -109,11 +109,15 @@ impl Fleet {
         }
     }
 
-    /// Asks every process to stop, the balancer first, and waits for all.
+    /// Asks every process to stop, the first one before the others, and waits
+    /// for all: the balancer is the first, and its requests end well.
     pub(crate) async fn stop_all(&mut self) {
-        for process in self.processes.iter_mut().filter_map(Option::take) {
-            process.stop().await;
+        let mut running = self.processes.iter_mut().filter_map(Option::take);
+        if let Some(balancer) = running.next() {
+            balancer.stop().await;
         }
+        let origins: Vec<Process> = running.collect();
+        futures_util::future::join_all(origins.iter().map(Process::stop)).await;
     }
 
     /// One order or one end. `None` when nobody can give orders any more.

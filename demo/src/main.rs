@@ -49,8 +49,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The whole chain on one line; a backtrace would help nobody here.
-            tracing::error!("{error:#}");
+            eprintln!("strata-demo: {error:#}");
             ExitCode::FAILURE
         }
     }
