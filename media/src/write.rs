@@ -1,3 +1,6 @@
 //! Writers: the samples of one segment → a plan of the bytes to send.
 
 pub mod fmp4;
+
+mod box_writer;
+mod track_run;

@@ -1,7 +1,6 @@
 //! Fragmented MP4 as CMAF has it (`ISO/IEC 23000-19`): an initialization
 //! segment a track, and a `moof` with its `mdat` a media segment.
 
-mod box_writer;
 mod fragment;
 mod init;
 

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 
 use super::TRACK_ID;
-use super::box_writer::BoxWriter;
 use crate::codec::{Details, MediaKind};
 use crate::track::Track;
+use crate::write::box_writer::BoxWriter;
 
 /// The matrix that leaves a picture as it is (`ISO/IEC 14496-12 §8.3.2`).
 const UNITY_MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];

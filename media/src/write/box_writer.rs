@@ -54,6 +54,20 @@ impl BoxWriter {
         self.bytes.put_bytes(0, count);
     }
 
+    /// Writes the head of an `mdat` around `size` bytes that follow; its length.
+    pub(super) fn media_data_header(&mut self, size: u64) -> usize {
+        let start = self.position();
+        if let Ok(short) = u32::try_from(size.saturating_add(8)) {
+            self.u32(short);
+            self.slice(b"mdat");
+        } else {
+            self.u32(1);
+            self.slice(b"mdat");
+            self.u64(size.saturating_add(16));
+        }
+        self.position() - start
+    }
+
     /// Number of bytes written so far.
     pub(super) fn position(&self) -> usize {
         self.bytes.len()
