@@ -80,6 +80,13 @@ impl<E: Clone + Send + Sync + 'static> ChunkCache<E> {
         self.inner.chunk_bytes
     }
 
+    /// Whether the chunk is in memory. Neither counted nor taken for a use of
+    /// it.
+    #[must_use]
+    pub fn contains(&self, key: &ChunkKey) -> bool {
+        self.inner.memory.contains(key)
+    }
+
     /// The chunk, if it is in memory.
     #[must_use]
     pub fn get(&self, key: &ChunkKey) -> Option<Bytes> {

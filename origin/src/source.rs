@@ -26,7 +26,7 @@ use strata_cache::Chunk;
 pub use error::{SourceError, SourceFault};
 pub use fs::FolderSource;
 pub use metrics::StoreMetrics;
-pub use object::SourceObject;
+pub use object::{Piece, Pieces, SourceObject};
 pub use s3::{S3Config, S3ConnectError, S3Source};
 pub use store::{Store, StoreLimits};
 pub use tally::Tally;

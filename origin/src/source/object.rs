@@ -58,6 +58,12 @@ impl SourceObject {
         u64::from(self.inner.chunks.chunk_bytes())
     }
 
+    /// Whether chunk `index` is in memory. Does not count as a use of it.
+    #[must_use]
+    pub fn has_chunk(&self, index: u32) -> bool {
+        self.inner.chunks.contains(&self.chunk_key(index))
+    }
+
     /// Chunk `index`, if it is in memory.
     #[must_use]
     pub fn cached_chunk(&self, index: u32) -> Option<Bytes> {

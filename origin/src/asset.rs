@@ -1,0 +1,31 @@
+//! Titles: from names in the store to presentations in memory.
+//!
+//! ```text
+//! Catalog::title ── in memory, fresh ──────────────▶ Title
+//!      │ absent or stale
+//!      ▼
+//! one load a title (however many ask) ── bounded in number and time
+//!      │
+//!      ├─ film.ism  → the files that it names ─┐
+//!      └─ film.mp4  → itself ──────────────────┤
+//!                                              ▼
+//!                       each file once: head, then the rest of its moov
+//!                                              ▼
+//!                                Presentation::assemble → Title
+//! ```
+
+mod catalog;
+mod error;
+mod freshness;
+mod load;
+mod location;
+mod metrics;
+mod movie;
+mod title;
+
+pub use catalog::{Catalog, CatalogConfig};
+pub use error::LoadError;
+pub use load::{FILES_MAX, INDEX_BYTES_MAX};
+pub use location::{LocationError, resolve};
+pub use metrics::CatalogMetrics;
+pub use title::Title;

@@ -1,0 +1,271 @@
+//! The origin's configuration: its keys, their defaults and their limits.
+//!
+//! `config/origin.yaml` is the commented reference.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderValue;
+use strata_node::access_log::Destination;
+use strata_node::config::{ByteSize, Document, Mistakes, Section, Value};
+
+use crate::asset::CatalogConfig;
+use crate::http::{AllowOrigin, CacheControl, HttpConfig};
+use crate::source::{S3Config, StoreLimits};
+
+/// Longest time that any key may set, one hour.
+const TIME_MAX: Duration = Duration::from_secs(3600);
+
+/// Most bytes of memory that one cache may take.
+const MEMORY_MAX: ByteSize = ByteSize::gib(4096);
+
+/// Everything an origin is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginConfig {
+    /// Where clients are served. Key `listen`; required.
+    pub listen: SocketAddr,
+    /// Where the operator is answered. Key `admin`; default `127.0.0.1:9081`.
+    pub admin: SocketAddr,
+    /// Where titles are. Section `store`.
+    pub store: StoreConfig,
+    /// Bytes of memory for source chunks. Key `cache.chunks`; default 512 MiB.
+    pub chunk_cache_bytes: usize,
+    /// Bytes in a chunk. Key `cache.chunk_size`; default 1 MiB, 64 KiB to
+    /// 16 MiB.
+    pub chunk_bytes: u32,
+    /// How titles are loaded, kept and cut. Sections `titles` and `packaging`,
+    /// key `cache.indexes`.
+    pub titles: CatalogConfig,
+    /// How clients are served. Sections `http` and `drain`, key
+    /// `cache.manifests`.
+    pub http: HttpConfig,
+    /// Where requests are logged. Key `access_log`; default `stdout`.
+    pub access_log: Destination,
+}
+
+/// Where titles are, and how much is asked of it. Section `store`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The folder or bucket. Keys `url`, `endpoint`, `region`, `path_style`.
+    pub place: Place,
+    /// Bounds on requests. Keys `concurrency`, `queue_timeout`, `timeout`.
+    pub limits: StoreLimits,
+    /// Time between two looks whether the store can be reached, for
+    /// `/readyz`. Key `probe_interval`; default 5 s.
+    pub probe_interval: Duration,
+}
+
+/// The folder or bucket that titles are in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// A bucket, or a prefix of one.
+    S3(S3Config),
+}
+
+impl OriginConfig {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn from_document(document: Document) -> Result<Self, Mistakes> {
+        let mut root = document.root();
+        let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+        let listen = root.required("listen").unwrap_or(unspecified);
+        let admin = root.or("admin", SocketAddr::from(([127, 0, 0, 1], 9081)));
+        if listen == admin && listen.port() != 0 {
+            root.mistake("admin", "must not be the same address as `listen`");
+        }
+        let mut cache = root.section("cache");
+        let chunk_size = cache.within(
+            "chunk_size",
+            ByteSize::mib(1),
+            ByteSize::kib(64)..=ByteSize::mib(16),
+        );
+        let mut memory = |key, default| cache.within(key, default, ByteSize(0)..=MEMORY_MAX).as_usize();
+        let chunk_cache_bytes = memory("chunks", ByteSize::mib(512));
+        let index_bytes = memory("indexes", ByteSize::mib(128));
+        let manifest_bytes = memory("manifests", ByteSize::mib(64));
+        let titles = titles(root.section("titles"), root.section("packaging"), index_bytes);
+        let config = Self {
+            listen,
+            admin,
+            store: store(root.section("store")),
+            chunk_cache_bytes,
+            chunk_bytes: u32::try_from(chunk_size.0).unwrap_or(u32::MAX),
+            http: http(
+                root.section("http"),
+                root.section("drain"),
+                manifest_bytes,
+                titles.absent_ttl,
+            ),
+            titles,
+            access_log: root.or("access_log", Destination::Stdout),
+        };
+        document.finish(config)
+    }
+}
+
+fn store(mut section: Section<'_>) -> StoreConfig {
+    let limits = StoreLimits {
+        concurrency_max: section.within("concurrency", 64, 1..=65_536),
+        queue_timeout: time(&mut section, "queue_timeout", Duration::from_secs(5)),
+        timeout: time(&mut section, "timeout", Duration::from_secs(10)),
+    };
+    let probe_interval = time(&mut section, "probe_interval", Duration::from_secs(5));
+    let url = section.required("url");
+    let endpoint: Option<Endpoint> = section.optional("endpoint");
+    let region: Option<String> = section.optional("region");
+    // Servers other than AWS are rarely set up for host names per bucket.
+    let path_style = section.or("path_style", endpoint.is_some());
+    let connect_timeout = time(&mut section, "connect_timeout", Duration::from_secs(1));
+    let attempt_timeout = time(&mut section, "attempt_timeout", Duration::from_secs(3));
+    let attempts_max = section.within("attempts", 3, 1..=10);
+    let place = match url {
+        Some(StoreUrl::S3 { bucket, prefix }) => Place::S3(S3Config {
+            bucket,
+            prefix,
+            endpoint: endpoint.map(|endpoint| endpoint.0),
+            region,
+            path_style,
+            connect_timeout,
+            attempt_timeout,
+            attempts_max,
+        }),
+        Some(StoreUrl::Folder(path)) => {
+            for key in [
+                "endpoint",
+                "region",
+                "path_style",
+                "connect_timeout",
+                "attempt_timeout",
+                "attempts",
+            ] {
+                if section.has(key) {
+                    section.mistake(key, "is for S3, and `store.url` names a folder");
+                }
+            }
+            Place::Folder(path)
+        }
+        // Stands in for the mistake that was noted.
+        None => Place::Folder(PathBuf::new()),
+    };
+    StoreConfig {
+        place,
+        limits,
+        probe_interval,
+    }
+}
+
+fn titles(mut titles: Section<'_>, mut packaging: Section<'_>, index_bytes: usize) -> CatalogConfig {
+    let or_zero = Duration::ZERO..=TIME_MAX;
+    let second = Duration::from_secs(1);
+    CatalogConfig {
+        index_bytes,
+        ttl: titles.within("ttl", Duration::from_secs(60), or_zero.clone()),
+        absent_ttl: titles.within("absent_ttl", second, or_zero),
+        load_timeout: time(&mut titles, "load_timeout", Duration::from_secs(20)),
+        load_concurrency: titles.within("load_concurrency", 16, 1..=1024),
+        file_concurrency: titles.within("file_concurrency", 8, 1..=128),
+        segment_duration: packaging.within(
+            "segment_duration",
+            Duration::from_secs(6),
+            second..=Duration::from_secs(60),
+        ),
+    }
+}
+
+fn http(
+    mut section: Section<'_>,
+    mut drain: Section<'_>,
+    manifest_bytes: usize,
+    absent_ttl: Duration,
+) -> HttpConfig {
+    let head_bytes = section.within(
+        "head_size",
+        ByteSize::kib(32),
+        ByteSize::kib(8)..=ByteSize::kib(256),
+    );
+    let mut cache_control = section.section("cache_control");
+    let mut kept = |key, default| cache_control.or(key, HeaderValue::from_static(default));
+    let cache_control = CacheControl {
+        manifests: kept("manifests", "public, max-age=60"),
+        segments: kept("segments", "public, max-age=86400"),
+        absent: match absent_ttl.as_secs() {
+            0 => HeaderValue::from_static("no-store"),
+            seconds => HeaderValue::try_from(format!("public, max-age={seconds}"))
+                .unwrap_or(HeaderValue::from_static("no-store")),
+        },
+    };
+    let anyone = AllowOrigin::Value(HeaderValue::from_static("*"));
+    HttpConfig {
+        head_timeout: time(&mut section, "head_timeout", Duration::from_secs(60)),
+        head_bytes_max: head_bytes.as_usize(),
+        send_timeout: time(&mut section, "send_timeout", Duration::from_secs(30)),
+        connections_max: section.within("connections", 16_384, 1..=1_048_576),
+        read_ahead: section.within("read_ahead", 4, 1..=64),
+        cache_control,
+        allow_origin: section.or("allow_origin", anyone),
+        manifest_bytes,
+        drain_notice: drain.within("notice", Duration::ZERO, Duration::ZERO..=TIME_MAX),
+        drain_limit: drain.within("limit", Duration::from_secs(30), Duration::ZERO..=TIME_MAX),
+    }
+}
+
+fn time(section: &mut Section<'_>, key: &'static str, default: Duration) -> Duration {
+    section.within(key, default, Duration::from_millis(1)..=TIME_MAX)
+}
+
+/// `./titles`, `/srv/titles` or `s3://bucket/prefix`.
+enum StoreUrl {
+    Folder(PathBuf),
+    S3 { bucket: String, prefix: String },
+}
+
+impl Value for StoreUrl {
+    fn from_scalar(text: &str) -> Result<Self, String> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return PathBuf::from_scalar(text).map(Self::Folder);
+        };
+        if scheme != "s3" {
+            return Err(format!("`{text}` is neither a folder nor s3://bucket/prefix"));
+        }
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        // The characters that AWS allows, and those that others do besides.
+        let is_bucket = !bucket.is_empty()
+            && bucket
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+        if !is_bucket {
+            return Err(format!("`{text}` does not name a bucket"));
+        }
+        Ok(Self::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+        })
+    }
+}
+
+/// `http://127.0.0.1:9000`.
+struct Endpoint(String);
+
+impl Value for Endpoint {
+    fn from_scalar(text: &str) -> Result<Self, String> {
+        let uri: Option<http::Uri> = text.parse().ok();
+        let is_http = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|host| !host.is_empty())
+        });
+        if is_http {
+            Ok(Self(text.trim_end_matches('/').to_owned()))
+        } else {
+            Err(format!("`{text}` is not a URL such as http://127.0.0.1:9000"))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

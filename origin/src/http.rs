@@ -1,0 +1,42 @@
+//! The HTTP front: a request becomes a plan, and the plan a response.
+//!
+//! ```text
+//! server ── service ── route ── Catalog::title ── resource
+//!                                                    │
+//!                 conditional (304, 412) ◀── ETag ───┤
+//!                                                    ▼
+//!                        manifest (rendered once) or plan (length known)
+//!                                                    │
+//!                        range (206, 416) ───────────┤
+//!                                                    ▼
+//!                  first chunk at hand ──▶ head ──▶ body, chunk by chunk
+//! ```
+//!
+//! Whatever fails before the head becomes a status, in [`fault`] and nowhere
+//! else; whatever fails after it breaks the connection, because a short body
+//! must never look like a whole one.
+
+mod answer;
+mod body;
+mod coding;
+mod conditional;
+mod config;
+mod cors;
+mod etag;
+mod exchange;
+mod fault;
+mod manifest;
+mod media;
+mod metrics;
+mod pieces;
+mod range;
+mod request_id;
+mod route;
+mod server;
+mod service;
+
+pub use config::{CacheControl, HttpConfig};
+pub use cors::AllowOrigin;
+pub use metrics::HttpMetrics;
+pub use server::serve;
+pub use service::Front;

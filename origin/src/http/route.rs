@@ -1,0 +1,199 @@
+//! What a path asks of a title.
+//!
+//! Track tokens (`video=401000`) are looked for at the right end of a file
+//! name, because the title's own name before them may hold `-` and `=` too.
+
+use crate::asset::Title;
+
+/// A resource path, decoded as far as it can be without the title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route<'p> {
+    /// `anything.mpd`.
+    Mpd,
+    /// `anything.m3u8`: the master playlist, or a track's.
+    Playlist { stem: &'p str },
+    /// `dash/film-video=401000.dash`, `dash/film-video=401000-9600.dash`.
+    Dash { stem: &'p str },
+    /// `hls/film-video=401000.m4s`, `hls/film-video=401000-1.m4s`.
+    Hls { stem: &'p str },
+}
+
+/// One thing that a title offers. Tracks and segments are 0-based indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resource {
+    /// The DASH manifest.
+    Mpd,
+    /// The HLS multivariant playlist.
+    Master,
+    /// The HLS playlist of a track.
+    MediaPlaylist { track: usize },
+    /// The initialization segment of a track.
+    Init { track: usize },
+    /// A media segment of a track.
+    Segment { track: usize, segment: usize },
+}
+
+impl<'p> Route<'p> {
+    /// Decodes the part of a path after the title; `None`: no title has it.
+    pub(super) fn parse(resource: &'p str) -> Option<Self> {
+        match resource.split_once('/') {
+            None => {
+                if let Some(stem) = resource.strip_suffix(".m3u8") {
+                    return Some(Self::Playlist { stem });
+                }
+                resource.strip_suffix(".mpd").map(|_| Self::Mpd)
+            }
+            Some((_, file)) if file.contains('/') => None,
+            Some(("dash", file)) => file.strip_suffix(".dash").map(|stem| Self::Dash { stem }),
+            Some(("hls", file)) => file.strip_suffix(".m4s").map(|stem| Self::Hls { stem }),
+            Some(_) => None,
+        }
+    }
+
+    /// Finds what the path means in `title`; `None`: the title lacks it.
+    pub(super) fn resolve(self, title: &Title) -> Option<Resource> {
+        let presentation = title.presentation();
+        let track_in = |stem| presentation.track_in(stem).map(|(track, _)| track);
+        match self {
+            Self::Mpd => Some(Resource::Mpd),
+            Self::Playlist { stem } => match track_in(stem) {
+                Some(track) => Some(Resource::MediaPlaylist { track }),
+                // Any name is a master's, but a track that the title lacks is
+                // not to be answered with something else.
+                None if stem.contains('=') && stem != title.stem() && stem != presentation.name => None,
+                None => Some(Resource::Master),
+            },
+            Self::Dash { stem } => {
+                if let Some(track) = track_in(stem) {
+                    return Some(Resource::Init { track });
+                }
+                let (stem, time) = numbered(stem)?;
+                let track = track_in(stem)?;
+                let segment = presentation.tracks.get(track)?.segment_at(time)?;
+                Some(Resource::Segment { track, segment })
+            }
+            Self::Hls { stem } => {
+                if let Some(track) = track_in(stem) {
+                    return Some(Resource::Init { track });
+                }
+                let (stem, number) = numbered(stem)?;
+                let track = track_in(stem)?;
+                let segment = usize::try_from(number.checked_sub(1)?).ok()?;
+                presentation.tracks.get(track)?.segments.get(segment)?;
+                Some(Resource::Segment { track, segment })
+            }
+        }
+    }
+}
+
+impl Resource {
+    /// Whether it is a manifest or playlist, rather than media.
+    pub(super) fn is_text(self) -> bool {
+        match self {
+            Self::Mpd | Self::Master | Self::MediaPlaylist { .. } => true,
+            Self::Init { .. } | Self::Segment { .. } => false,
+        }
+    }
+
+    /// A few bytes that name this resource among all of the title's.
+    pub(super) fn tag(self) -> [u8; 17] {
+        let (kind, track, segment) = match self {
+            Self::Mpd => (0, 0, 0),
+            Self::Master => (1, 0, 0),
+            Self::MediaPlaylist { track } => (2, track, 0),
+            Self::Init { track } => (3, track, 0),
+            Self::Segment { track, segment } => (4, track, segment),
+        };
+        let mut tag = [kind; 17];
+        let indexes = [track, segment].map(|index| (index as u64).to_le_bytes());
+        for (to, from) in tag.iter_mut().skip(1).zip(indexes.iter().flatten()) {
+            *to = *from;
+        }
+        tag
+    }
+}
+
+/// Splits `film-video=401000-9600` at its last dash. Only the one way to write
+/// a number is taken, so that no two names mean the same segment.
+fn numbered(stem: &str) -> Option<(&str, u64)> {
+    let (stem, digits) = stem.rsplit_once('-')?;
+    let canonical =
+        digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    canonical
+        .then(|| digits.parse().ok())
+        .flatten()
+        .map(|number| (stem, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_decoded_by_its_folder_and_ending() {
+        let cases = [
+            (".mpd", Some(Route::Mpd)),
+            ("anything.mpd", Some(Route::Mpd)),
+            (".m3u8", Some(Route::Playlist { stem: "" })),
+            (
+                "film-video=1.m3u8",
+                Some(Route::Playlist { stem: "film-video=1" }),
+            ),
+            (
+                "dash/film-video=1.dash",
+                Some(Route::Dash { stem: "film-video=1" }),
+            ),
+            (
+                "dash/film-video=1-0.dash",
+                Some(Route::Dash {
+                    stem: "film-video=1-0",
+                }),
+            ),
+            (
+                "hls/film-video=1-1.m4s",
+                Some(Route::Hls {
+                    stem: "film-video=1-1",
+                }),
+            ),
+        ];
+        for (path, route) in cases {
+            assert_eq!(Route::parse(path), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_no_title_has_is_not_decoded() {
+        for path in [
+            "",
+            "mpd",
+            ".MPD",
+            "film.mp4",
+            "dash/film.mpd",
+            "dash/.m4s",
+            "hls/film.dash",
+            "x/film.dash",
+            "dash/x/film.dash",
+            "Manifest",
+        ] {
+            assert_eq!(Route::parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        assert_eq!(numbered("film-video=1-9600"), Some(("film-video=1", 9600)));
+        assert_eq!(numbered("a-b-0"), Some(("a-b", 0)));
+        for stem in [
+            "film",
+            "film-",
+            "film-01",
+            "film-00",
+            "film-+1",
+            "film--",
+            "film-1x",
+            "film-18446744073709551616",
+        ] {
+            assert_eq!(numbered(stem), None, "{stem}");
+        }
+    }
+}
