@@ -30,6 +30,10 @@ use crate::ring::RingError;
 /// Idle connections kept to origins, for each thread.
 const IDLE_CONNECTIONS_MAX: usize = 256;
 
+/// Time between the end of accepting and the closing of idle connections:
+/// requests that are on their way then are still read, and answered.
+const SETTLE_TIME: Duration = Duration::from_millis(100);
+
 /// How long the access log's last lines are waited for.
 const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -169,7 +173,14 @@ impl Balancer {
             } => {}
             () = shutdown.stopped() => {}
         }
-        drop(self.listener);
+        if let Err(error) = front.accept_last(self.listener, &open) {
+            tracing::warn!(%error, "connections that waited are lost");
+        }
+        tokio::select! {
+            // How many are left is told below.
+            _ = open.wait(SETTLE_TIME) => {}
+            () = shutdown.stopped() => {}
+        }
         // The receivers live in the service.
         let _ = close.send(true);
         app.http_cleanup().await;

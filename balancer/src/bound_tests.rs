@@ -1,7 +1,7 @@
 //! The bound against HAProxy's formula, and its guards under threads.
 
 use std::sync::Barrier;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 
 use proptest::prelude::*;
 
@@ -144,46 +144,69 @@ fn a_guard_counts_out_however_it_ends() {
     assert_eq!((node.get(), total.get()), (0, 0));
 }
 
-/// Threads enter and leave as fast as they can, and a node's count is taken right
-/// after each entry. With a test and an increment apart, a node soon holds more than
-/// what the highest total there ever was would allow it.
-#[test]
-fn no_race_takes_a_node_past_its_bound() {
-    const THREADS: usize = 8;
-    const ROUNDS: usize = 20_000;
-    let total = Arc::new(Total::default());
-    let nodes: Vec<Arc<Count>> = (0..3).map(|_| Arc::default()).collect();
-    let shares = shares(&[1, 1, 1]);
-    let start = Barrier::new(THREADS);
-    let lost = AtomicBool::new(false);
+/// Runs `round` on so many threads, so many times each.
+fn on_threads(threads: usize, rounds: usize, round: impl Fn() + Sync) {
+    let start = Barrier::new(threads);
     std::thread::scope(|scope| {
-        for _ in 0..THREADS {
+        for _ in 0..threads {
             scope.spawn(|| {
                 start.wait();
-                for _ in 0..ROUNDS {
-                    let mut placing = Some(total.place());
-                    // All threads want node 0 first, as a hot title would.
-                    for (node, share) in nodes.iter().zip(&shares) {
-                        match placing
-                            .take()
-                            .unwrap()
-                            .enter(node, |all| NO_FLOOR.limit(all, *share))
-                        {
-                            Ok(_guard) => {
-                                let most = NO_FLOOR.limit(THREADS as u64, *share);
-                                if most < node.get() {
-                                    lost.store(true, Ordering::Relaxed);
-                                }
-                                break;
-                            }
-                            Err(back) => placing = Some(back),
-                        }
-                    }
+                for _ in 0..rounds {
+                    round();
                 }
             });
         }
     });
-    assert!(!lost.load(Ordering::Relaxed), "a node was above its bound");
+}
+
+/// The limit is asked between the look at a node's count and its increment.
+/// Giving way to other threads just there makes every race that can happen happen.
+#[test]
+fn no_race_takes_a_node_past_its_limit() {
+    const LIMIT: u64 = 2;
+    let total = Arc::new(Total::default());
+    let node = Arc::new(Count::default());
+    let (most, entered) = (AtomicU64::new(0), AtomicU64::new(0));
+    on_threads(8, 2_000, || {
+        let limit = |_| {
+            std::thread::yield_now();
+            LIMIT
+        };
+        if let Ok(_guard) = total.place().enter(&node, limit) {
+            most.fetch_max(node.get(), Ordering::Relaxed);
+            entered.fetch_add(1, Ordering::Relaxed);
+            std::thread::yield_now();
+        }
+    });
+    assert_eq!(most.into_inner(), LIMIT);
+    assert!(LIMIT < entered.into_inner());
+    assert_eq!((total.get(), node.get()), (0, 0));
+}
+
+#[test]
+fn threads_that_want_the_same_node_stay_within_the_bound() {
+    const THREADS: usize = 8;
+    let total = Arc::new(Total::default());
+    let nodes: Vec<Arc<Count>> = (0..3).map(|_| Arc::default()).collect();
+    let shares = shares(&[1, 1, 1]);
+    on_threads(THREADS, 5_000, || {
+        let mut placing = Some(total.place());
+        // All want node 0 first, as for a hot title, and one node always has room.
+        for (node, share) in nodes.iter().zip(&shares).cycle() {
+            match placing
+                .take()
+                .unwrap()
+                .enter(node, |all| NO_FLOOR.limit(all, *share))
+            {
+                Ok(_guard) => {
+                    // No more than all threads together can have been in flight.
+                    assert!(node.get() <= NO_FLOOR.limit(THREADS as u64, *share));
+                    return;
+                }
+                Err(back) => placing = Some(back),
+            }
+        }
+    });
     assert_eq!(total.get(), 0);
     assert!(nodes.iter().all(|node| node.get() == 0));
 }

@@ -99,7 +99,10 @@ impl Front {
             let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else {
                 return;
             };
-            let accepted = listener.accept().await;
+            let accepted = listener
+                .accept()
+                .await
+                .and_then(|(stream, remote)| Ok((stream.into_std()?, remote)));
             let handed_over =
                 accepted.and_then(|(stream, remote)| self.hand_over(stream, remote, permit, open));
             if let Err(error) = handed_over {
@@ -109,15 +112,32 @@ impl Front {
         }
     }
 
+    /// Takes the connections that wait in the system's queue, and closes the
+    /// listener: closed with connections in its queue, it would reset them.
+    pub(crate) fn accept_last(&self, listener: TcpListener, open: &Drain) -> io::Result<()> {
+        // Stays non-blocking, so an empty queue is an error and the end.
+        let listener = listener.into_std()?;
+        while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+            match listener.accept() {
+                Ok((stream, remote)) => {
+                    stream.set_nonblocking(true)?;
+                    self.hand_over(stream, remote, permit, open)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn hand_over(
         &self,
-        stream: TcpStream,
+        stream: std::net::TcpStream,
         remote: SocketAddr,
         permit: OwnedSemaphorePermit,
         open: &Drain,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let stream = stream.into_std()?;
         if let Some(thread) = self
             .threads
             .iter()

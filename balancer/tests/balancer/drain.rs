@@ -42,6 +42,34 @@ async fn a_drain_lets_requests_end_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn requests_on_their_way_when_the_drain_begins_are_answered() {
+    let stage = Stage::new(1).await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        stream
+            .write_all(b"GET /film.ism HTTP/1.1\r\nhost: t\r\n\r\n")
+            .await
+            .unwrap();
+        streams.push(stream);
+    }
+    stage.shutdown.drain();
+    for mut stream in streams {
+        let mut answer = String::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    }
+    tokio::time::timeout(PATIENCE, stage.run)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
 async fn an_idle_balancer_is_gone_at_once() {
     let stage = Stage::new(1).await;
     let _idle = TcpStream::connect(stage.address).await.unwrap();
