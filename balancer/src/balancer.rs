@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pingora::apps::HttpServerApp;
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use prometheus::Registry;
@@ -15,11 +14,11 @@ use strata_node::admin::{self, Admin, Readiness};
 use strata_node::listen::{self, ListenError};
 use strata_node::shutdown::{Drain, Shutdown};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::check;
 use crate::config::BalancerConfig;
-use crate::front::{Front, Service};
+use crate::front::Front;
 use crate::health::Health;
 use crate::metrics::{Metrics, PoolGauges};
 use crate::node::Node;
@@ -143,14 +142,10 @@ impl Balancer {
     /// When the system gives no threads; nothing has been served then.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), BalancerError> {
         let leaving = Arc::new(AtomicBool::new(false));
-        let (close, closing) = watch::channel(false);
-        let app = Arc::new(http_proxy(&self.server_conf(), self.proxy(&leaving)));
-        let service = Service {
-            app: Arc::clone(&app),
-            limits: self.config.clients,
-            closing,
-        };
-        let front = Front::start(self.config.threads.get(), &service)?;
+        let (conf, proxy) = (self.server_conf(), self.proxy(&leaving));
+        let front = Front::start(self.config.threads.get(), self.config.clients, || {
+            http_proxy(&conf, proxy.clone())
+        })?;
 
         let readiness = Readiness::new();
         readiness.unready(ORIGINS, "not checked yet");
@@ -181,9 +176,7 @@ impl Balancer {
             _ = open.wait(SETTLE_TIME) => {}
             () = shutdown.stopped() => {}
         }
-        // The receivers live in the service.
-        let _ = close.send(true);
-        app.http_cleanup().await;
+        front.close().await;
         tokio::select! {
             drained = open.wait(self.config.drain.limit) => match drained {
                 Ok(()) => tracing::info!("drained"),
@@ -222,11 +215,11 @@ impl Balancer {
         }
     }
 
-    /// What pingora is told. Its server, which waits out its grace period on
+    /// What pingora is told for each thread. Its server, which waits out its grace period on
     /// every stop and panics when a port is taken, is not used, only its proxy.
     fn server_conf(&self) -> Arc<ServerConf> {
         Arc::new(ServerConf {
-            threads: self.config.threads.get(),
+            threads: 1,
             upstream_keepalive_pool_size: IDLE_CONNECTIONS_MAX,
             // Attempts are limited by `retry`; this only must not be fewer.
             max_retries: usize::try_from(self.config.retry.attempts)

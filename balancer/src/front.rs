@@ -1,10 +1,11 @@
 //! The front: connections of clients, dealt out to threads.
 //!
-//! One listener, and threads that each run their own scheduler: a connection
-//! stays on the thread it was given to, so no two threads ever wait for each
-//! other. It is given to the one that has fewest, which is why pingora's own
-//! accept loop, which deals at random, is not used; it is here, too, that a
-//! connection's first bytes can be looked at before they are taken for HTTP.
+//! One listener, and threads that each run their own scheduler and keep their
+//! own connections to origins: a client's connection stays on the thread it was
+//! given to, so no two threads ever wait for each other. It is given to the one
+//! that has fewest, which is why pingora's own accept loop, which deals at
+//! random, is not used; it is here, too, that a connection's first bytes can be
+//! looked at before they are taken for HTTP.
 
 use std::cell::Cell;
 use std::io;
@@ -44,9 +45,12 @@ pub(crate) fn head_arrived() {
 pub(crate) struct Front {
     threads: Vec<Thread>,
     room: Arc<Semaphore>,
+    /// True once no more requests are to be read.
+    closing: watch::Sender<bool>,
 }
 
 struct Thread {
+    app: Arc<HttpProxy<Proxy>>,
     queue: mpsc::UnboundedSender<Connection>,
     connections: Drain,
     handle: JoinHandle<()>,
@@ -68,27 +72,37 @@ struct Held {
 
 /// What a connection needs to be served. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Service {
-    pub(crate) app: Arc<HttpProxy<Proxy>>,
-    pub(crate) limits: ClientLimits,
-    /// True once no more requests are to be read.
-    pub(crate) closing: watch::Receiver<bool>,
+struct Service {
+    app: Arc<HttpProxy<Proxy>>,
+    limits: ClientLimits,
+    closing: watch::Receiver<bool>,
 }
 
 impl Front {
-    /// Starts `count` threads.
+    /// Starts `count` threads, each with an app that `app` makes.
     ///
     /// # Errors
     ///
     /// When the system gives no thread or no event queue.
-    pub(crate) fn start(count: usize, service: &Service) -> io::Result<Self> {
-        let threads = (0..count).map(|number| Thread::start(number, service.clone()));
+    pub(crate) fn start(
+        count: usize,
+        limits: ClientLimits,
+        app: impl Fn() -> HttpProxy<Proxy>,
+    ) -> io::Result<Self> {
+        let (closing, receiver) = watch::channel(false);
+        let service = || Service {
+            app: Arc::new(app()),
+            limits,
+            closing: receiver.clone(),
+        };
+        let threads = (0..count).map(|number| Thread::start(number, service()));
         let room = Arc::new(Semaphore::new(
-            service.limits.connections.get().min(Semaphore::MAX_PERMITS),
+            limits.connections.get().min(Semaphore::MAX_PERMITS),
         ));
         Ok(Self {
             threads: threads.collect::<io::Result<_>>()?,
             room,
+            closing,
         })
     }
 
@@ -154,6 +168,14 @@ impl Front {
         Ok(())
     }
 
+    /// Closes idle connections, and the others once their answers have been sent.
+    pub(crate) async fn close(&self) {
+        self.closing.send_replace(true);
+        for thread in &self.threads {
+            thread.app.http_cleanup().await;
+        }
+    }
+
     /// Ends the threads, and with them whatever connections are left. Blocks for a moment.
     pub(crate) fn stop(self) {
         for Thread { queue, handle, .. } in self.threads {
@@ -170,6 +192,7 @@ impl Thread {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let app = Arc::clone(&service.app);
         let (queue, mut connections) = mpsc::unbounded_channel::<Connection>();
         let handle = std::thread::Builder::new()
             .name(format!("serve-{number}"))
@@ -181,6 +204,7 @@ impl Thread {
                 });
             })?;
         Ok(Self {
+            app,
             queue,
             connections: Drain::new(),
             handle,

@@ -34,7 +34,8 @@ const VIA: &str = "1.1 strata";
 /// `Connection` itself pingora sets, `Transfer-Encoding` it keeps in step with the body.
 const HOP_BY_HOP: [&str; 4] = ["keep-alive", "proxy-connection", "te", "upgrade"];
 
-/// What a request needs to know of the balancer.
+/// What a request needs to know of the balancer. Clones are the same.
+#[derive(Clone)]
 pub(crate) struct Proxy {
     pub(crate) pool: Arc<Pool>,
     pub(crate) hash: KeySource,
