@@ -1,8 +1,10 @@
 //! The `strata` command: one binary, a subcommand for each thing it does.
 
 mod balancer;
+mod check;
 mod inspect;
 mod node;
+mod origin;
 mod version;
 
 use std::io::Write as _;
@@ -26,14 +28,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Origin(origin::Arguments),
     Balancer(balancer::Arguments),
+    Check(check::Arguments),
     Inspect(inspect::Arguments),
     Version(version::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Origin(arguments) => origin::run(&arguments),
         Command::Balancer(arguments) => balancer::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
     };

@@ -1,0 +1,22 @@
+//! The real binary, end to end: S3 → origin → balancer → client, over sockets.
+//!
+//! Every test starts the processes it needs on ports of the system's choice,
+//! with an S3 server in this process, and kills what it started.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on should stop there"
+)]
+
+mod support;
+
+mod bad_input;
+mod command_line;
+mod configuration;
+mod failover;
+mod http_semantics;
+mod identical;
+mod packets;
+mod store_faults;

@@ -1,0 +1,184 @@
+//! What comes out is what went in: ffmpeg's hash, size and times of every packet
+//! of every track, in the source files and through the whole chain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::support::{Bucket, Client, Node, TITLE, manifest, sample};
+
+/// A fraction in its lowest terms, the denominator above 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ratio(i128, i128);
+
+impl Ratio {
+    fn new(numerator: i128, denominator: i128) -> Self {
+        let (mut a, mut b) = (numerator.abs(), denominator);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        Self(numerator / a, denominator / a)
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self::new(self.0 * other.1 - other.0 * self.1, self.1 * other.1)
+    }
+}
+
+/// One packet as ffmpeg sees it, times in seconds.
+#[derive(Debug, Clone, PartialEq)]
+struct Packet {
+    dts: Ratio,
+    pts: Ratio,
+    size: u64,
+    hash: String,
+}
+
+/// The packets of each stream of an input that `map` chooses, by the stream's place among these.
+async fn packets(input: &str, map: &str) -> BTreeMap<usize, Vec<Packet>> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-copyts", "-i", input])
+        .args(["-map", map, "-c", "copy"])
+        .args(["-copytb", "1", "-f", "framehash", "-hash", "md5", "-"])
+        .stderr(Stdio::piped())
+        .output()
+        .await
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{input}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut clocks = BTreeMap::new();
+    let mut streams: BTreeMap<usize, Vec<Packet>> = BTreeMap::new();
+    for line in text.lines() {
+        if let Some(clock) = line.strip_prefix("#tb ") {
+            let (stream, clock) = clock.split_once(": ").unwrap();
+            let (numerator, denominator) = clock.split_once('/').unwrap();
+            let clock: (i128, i128) = (numerator.parse().unwrap(), denominator.parse().unwrap());
+            clocks.insert(stream.parse::<usize>().unwrap(), clock);
+        } else if !line.starts_with('#') {
+            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+            let stream: usize = fields[0].parse().unwrap();
+            let (numerator, denominator) = clocks[&stream];
+            let seconds = |ticks: &str| Ratio::new(ticks.parse::<i128>().unwrap() * numerator, denominator);
+            streams.entry(stream).or_default().push(Packet {
+                dts: seconds(fields[1]),
+                pts: seconds(fields[2]),
+                size: fields[4].parse().unwrap(),
+                hash: fields[5].to_owned(),
+            });
+        }
+    }
+    streams
+}
+
+/// The one source file of each track, by the bitrate in its token.
+async fn sources() -> BTreeMap<String, Vec<Packet>> {
+    let ism = std::fs::read_to_string(sample().join(TITLE)).unwrap();
+    let mut sources = BTreeMap::new();
+    for line in ism.lines().filter(|line| line.contains("src=")) {
+        let value = |name: &str| line.split_once(name).unwrap().1.split('"').nth(1).unwrap();
+        let file = sample().join(value("src="));
+        let mut streams = packets(file.to_str().unwrap(), "0").await;
+        assert_eq!(streams.len(), 1);
+        sources.insert(value("systemBitrate=").to_owned(), streams.remove(&0).unwrap());
+    }
+    sources
+}
+
+/// By how much every packet of `output` is later than its `source`: the set has one member.
+fn shifts(token: &str, source: &[Packet], output: &[Packet]) -> BTreeSet<Ratio> {
+    assert_eq!(output.len(), source.len(), "{token}: number of packets");
+    let pairs = || source.iter().zip(output);
+    for (index, (source, output)) in pairs().enumerate() {
+        assert_eq!(
+            (output.size, &output.hash),
+            (source.size, &source.hash),
+            "{token}: packet {index}"
+        );
+    }
+    pairs()
+        .flat_map(|(source, output)| [output.dts.minus(source.dts), output.pts.minus(source.pts)])
+        .collect()
+}
+
+fn bitrate(token: &str) -> &str {
+    token.split_once('=').unwrap().1
+}
+
+/// A balancer over one origin over a bucket with the sample title.
+async fn chain() -> (Bucket, Node, Node) {
+    let bucket = Bucket::with_sample().await;
+    let origin = Node::origin(&bucket).await;
+    let balancer = Node::balancer(&[&origin]).await;
+    (bucket, origin, balancer)
+}
+
+#[tokio::test]
+async fn dash_carries_every_packet_of_every_track_in_time() {
+    let (_bucket, _origin, balancer) = chain().await;
+    let sources = sources().await;
+    let tracks = manifest::dash(&Client::new(), balancer.address).await;
+    assert_eq!(tracks.len(), sources.len());
+    let mpd = format!("http://{}/{TITLE}/.mpd", balancer.address);
+    let mut told = BTreeSet::new();
+    let mut rest = sources.clone();
+    for stream in 0..tracks.len() {
+        // One at a time: ffmpeg stops reading an MPD when its first stream ends, with the others' last packets unread.
+        let output = packets(&mpd, &format!("0:{stream}")).await.remove(&0).unwrap();
+        // And it lists pictures before sound, whatever order they stand in: streams are told by their packets.
+        let same = |source: &Vec<Packet>| source[0].hash == output[0].hash;
+        let token = rest
+            .iter()
+            .find(|(_, source)| same(source))
+            .map(|(token, _)| token.clone());
+        let token = token.unwrap_or_else(|| panic!("stream {stream} starts like none that is left"));
+        told.extend(shifts(&token, &rest.remove(&token).unwrap(), &output));
+    }
+    assert_eq!(
+        told.len(),
+        1,
+        "one shift for the whole title, in seconds: {told:?}"
+    );
+}
+
+#[tokio::test]
+async fn hls_carries_every_packet_of_every_track_in_time() {
+    let (_bucket, _origin, balancer) = chain().await;
+    let sources = sources().await;
+    let tracks = manifest::hls(&Client::new(), balancer.address).await;
+    assert_eq!(tracks.len(), sources.len());
+    let mut told = BTreeSet::new();
+    for track in tracks {
+        let playlist = track.playlist.unwrap();
+        let streams = packets(&format!("http://{}{playlist}", balancer.address), "0").await;
+        assert_eq!(streams.len(), 1, "{playlist}: one track each");
+        told.extend(shifts(
+            &track.token,
+            &sources[bitrate(&track.token)],
+            &streams[&0],
+        ));
+    }
+    assert_eq!(
+        told.len(),
+        1,
+        "one shift for the whole title, in seconds: {told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_master_playlist_offers_every_rendition_with_every_language() {
+    let (_bucket, _origin, balancer) = chain().await;
+    let streams = packets(&format!("http://{}/{TITLE}/.m3u8", balancer.address), "0").await;
+    let sources = sources().await;
+    for (token, source) in sources {
+        let count = streams
+            .values()
+            .filter(|stream| stream.len() == source.len() && stream[0].hash == source[0].hash)
+            .count();
+        assert!(0 < count, "{token} is not offered");
+    }
+}

@@ -1,0 +1,25 @@
+//! What the tests stand on: nodes, a store, a client.
+
+pub(crate) mod client;
+pub(crate) mod manifest;
+pub(crate) mod node;
+pub(crate) mod store;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use client::{Answer, Client};
+pub(crate) use node::Node;
+pub(crate) use store::Bucket;
+
+/// The sample title's server manifest, as it lies in the bucket.
+pub(crate) const TITLE: &str = "harbour.ism";
+
+/// The folder of the sample title.
+pub(crate) fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sample/title")
+}
+
+/// A file of the sample title.
+pub(crate) fn sample_file(name: &str) -> Vec<u8> {
+    std::fs::read(sample().join(name)).unwrap()
+}

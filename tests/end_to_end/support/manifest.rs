@@ -1,0 +1,141 @@
+//! What players would fetch: the paths that manifests name.
+
+use std::net::SocketAddr;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::{Client, TITLE};
+
+/// A track and the paths of its segments, the initialization first.
+#[derive(Debug, Clone)]
+pub(crate) struct Track {
+    /// Such as `video=401000`.
+    pub(crate) token: String,
+    /// Its own playlist; DASH has none.
+    pub(crate) playlist: Option<String>,
+    pub(crate) segments: Vec<String>,
+}
+
+/// The tracks of the sample title by its MPD.
+pub(crate) async fn dash(client: &Client, address: SocketAddr) -> Vec<Track> {
+    let answer = client.get(address, &format!("/{TITLE}/.mpd")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    tracks_of_mpd(answer.text())
+}
+
+/// The tracks of the sample title by its playlists.
+pub(crate) async fn hls(client: &Client, address: SocketAddr) -> Vec<Track> {
+    let answer = client.get(address, &format!("/{TITLE}/.m3u8")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let mut tracks = Vec::new();
+    for name in uris(answer.text()) {
+        let playlist = format!("/{TITLE}/{name}");
+        let media = client.get(address, &playlist).await;
+        assert_eq!(media.status, 200, "{}", media.text());
+        let segments = uris(media.text()).map(|uri| format!("/{TITLE}/{uri}")).collect();
+        let stem = name.trim_end_matches(".m3u8");
+        let token = stem.split_once('-').unwrap().1.to_owned();
+        tracks.push(Track {
+            token,
+            playlist: Some(playlist),
+            segments,
+        });
+    }
+    tracks
+}
+
+/// Every path that players of the sample title may ask for, manifests included.
+pub(crate) async fn everything(client: &Client, address: SocketAddr) -> Vec<String> {
+    let mut paths = vec![format!("/{TITLE}/.mpd"), format!("/{TITLE}/.m3u8")];
+    for track in dash(client, address)
+        .await
+        .into_iter()
+        .chain(hls(client, address).await)
+    {
+        paths.extend(track.playlist);
+        paths.extend(track.segments);
+    }
+    paths
+}
+
+/// The URIs of a playlist: its lines, and the `URI` of its tags.
+fn uris(playlist: &str) -> impl Iterator<Item = &str> {
+    playlist.lines().filter_map(|line| {
+        if line.starts_with('#') {
+            line.split_once("URI=\"")
+                .and_then(|(_, rest)| rest.split('"').next())
+        } else {
+            (!line.is_empty()).then_some(line)
+        }
+    })
+}
+
+/// The template of the adaptation set that is being read.
+#[derive(Default)]
+struct Template {
+    initialization: String,
+    media: String,
+    times: Vec<u64>,
+    /// Where the next segment starts, unless it says so itself.
+    next: u64,
+}
+
+fn tracks_of_mpd(mpd: &str) -> Vec<Track> {
+    let mut reader = Reader::from_str(mpd);
+    let (mut template, mut tracks) = (Template::default(), Vec::new());
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(element) | Event::Empty(element) => match element.name().as_ref() {
+                "SegmentTemplate" => {
+                    template = Template {
+                        initialization: attribute(&element, "initialization").unwrap(),
+                        media: attribute(&element, "media").unwrap(),
+                        ..Template::default()
+                    };
+                }
+                "S" => template.extend(&element),
+                "Representation" => tracks.push(template.track(attribute(&element, "id").unwrap())),
+                _ => {}
+            },
+            Event::Eof => return tracks,
+            _ => {}
+        }
+    }
+}
+
+impl Template {
+    /// One `S` of a segment timeline, `ISO/IEC 23009-1 §5.3.9.6`.
+    fn extend(&mut self, element: &BytesStart<'_>) {
+        let number = |name| attribute(element, name).map(|value| value.parse::<u64>().unwrap());
+        self.next = number("t").unwrap_or(self.next);
+        for _ in 0..=number("r").unwrap_or(0) {
+            self.times.push(self.next);
+            self.next += number("d").unwrap();
+        }
+    }
+
+    fn track(&self, token: String) -> Track {
+        let path = |name: &str| format!("/{TITLE}/dash/{}", name.replace("$RepresentationID$", &token));
+        let media = self
+            .times
+            .iter()
+            .map(|time| path(&self.media.replace("$Time$", &time.to_string())));
+        let segments = [path(&self.initialization)].into_iter().chain(media).collect();
+        Track {
+            token,
+            playlist: None,
+            segments,
+        }
+    }
+}
+
+fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = element.try_get_attribute(name).unwrap()?;
+    Some(
+        attribute
+            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+            .unwrap()
+            .into_owned(),
+    )
+}

@@ -1,0 +1,201 @@
+//! Origins and balancers as processes.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+use super::{Bucket, Client};
+
+/// How long a node may take to listen, to be ready, or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a node that is not ready is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
+
+/// The binary under test.
+pub(crate) fn strata() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
+    command
+        .kill_on_drop(true)
+        .stdin(Stdio::null())
+        .env_remove("STRATA_LOG");
+    command
+}
+
+/// A running node; killed when it is dropped.
+pub(crate) struct Node {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Node {
+    /// An origin over a bucket.
+    pub(crate) async fn origin(bucket: &Bucket) -> Self {
+        Self::origin_with(bucket, &[]).await
+    }
+
+    /// An origin over a bucket, with more flags.
+    pub(crate) async fn origin_with(bucket: &Bucket, flags: &[&str]) -> Self {
+        let (url, endpoint) = (bucket.url(), bucket.endpoint());
+        let mut command = strata();
+        command.args(["origin", "--store", &url, "--s3-endpoint", &endpoint]);
+        command.args(flags).envs(bucket.credentials());
+        Self::start("origin", command).await
+    }
+
+    /// An origin over a folder.
+    pub(crate) async fn origin_of_folder(folder: &Path) -> Self {
+        let mut command = strata();
+        command.arg("origin").arg("--store").arg(folder);
+        Self::start("origin", command).await
+    }
+
+    /// A balancer in front of origins.
+    pub(crate) async fn balancer(origins: &[&Node]) -> Self {
+        Self::balancer_with(origins, &[]).await
+    }
+
+    /// A balancer in front of origins, with more flags.
+    pub(crate) async fn balancer_with(origins: &[&Node], flags: &[&str]) -> Self {
+        let mut command = strata();
+        command.arg("balancer").args(flags);
+        for origin in origins {
+            command.args(["--origin", &origin.address.to_string()]);
+        }
+        Self::start("balancer", command).await
+    }
+
+    /// Starts a node on ports of the system's choice and waits until it is ready.
+    async fn start(role: &'static str, mut command: Command) -> Self {
+        let any = "127.0.0.1:0";
+        command.args(["--listen", any, "--admin", any, "--access-log", "off"]);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut listening = follow(&mut child, Arc::clone(&log));
+        let (mut address, mut admin) = (None, None);
+        while address.is_none() || admin.is_none() {
+            let line = tokio::time::timeout(PATIENCE, listening.recv()).await;
+            match line.ok().flatten() {
+                Some((told, at)) if told == role => address = Some(at),
+                Some((told, at)) if told == "admin" => admin = Some(at),
+                Some(_) => {}
+                None => panic!("the {role} does not listen: {:#?}", log.lock().unwrap()),
+            }
+        }
+        let node = Self {
+            child,
+            address: address.unwrap(),
+            admin: admin.unwrap(),
+            log,
+        };
+        node.until_ready().await;
+        node
+    }
+
+    async fn until_ready(&self) {
+        let client = Client::new();
+        let ready = async {
+            while client.get(self.admin, "/readyz").await.status != http::StatusCode::OK {
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        let ready = tokio::time::timeout(PATIENCE, ready).await;
+        assert!(ready.is_ok(), "not ready: {:#?}", self.log());
+    }
+
+    /// Everything that the node has logged.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a line of the log that contains all of `words`.
+    pub(crate) async fn logged(&self, words: &[&str]) {
+        let found = async {
+            while !self
+                .log()
+                .iter()
+                .any(|line| words.iter().all(|word| line.contains(word)))
+            {
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        assert!(found.is_ok(), "no line with {words:?}: {:#?}", self.log());
+    }
+
+    /// The sum of a metric over its labels, those with `label` in them only.
+    pub(crate) async fn metric(&self, name: &str, label: &str) -> f64 {
+        let answer = Client::new().get(self.admin, "/metrics").await;
+        let lines = answer.text().lines();
+        let values = lines.filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let is_named = series == name || series.starts_with(&format!("{name}{{"));
+            (is_named && series.contains(label)).then(|| value.parse::<f64>().unwrap())
+        });
+        values.sum()
+    }
+
+    /// The most memory that the process has had, in bytes.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
+    /// Kills the process at once (SIGKILL).
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub(crate) async fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", name, &id])
+            .status()
+            .await
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("the node ends").unwrap()
+    }
+}
+
+/// Collects the log, and reports the lines that say where the node listens.
+fn follow(child: &mut Child, log: Arc<Mutex<Vec<String>>>) -> mpsc::UnboundedReceiver<(String, SocketAddr)> {
+    let (report, reports) = mpsc::unbounded_channel();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line)
+                && event["message"] == "listening"
+            {
+                let role = event["role"].as_str().unwrap().to_owned();
+                let address = event["address"].as_str().unwrap().parse().unwrap();
+                // Nobody may be waiting any more.
+                let _ = report.send((role, address));
+            }
+            log.lock().unwrap().push(line);
+        }
+    });
+    reports
+}
