@@ -44,35 +44,38 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// Lays the nodes out and writes the balancer's configuration beside the
-    /// logs: with it origins have names that outlive their ports.
+    /// Lays the nodes out and writes their configurations beside the logs.
     pub(crate) fn new(
         ports: &Ports,
         bucket: &Bucket,
         strata: PathBuf,
         logs: &Path,
     ) -> anyhow::Result<Topology> {
-        let config = logs.join("balancer.yaml");
-        std::fs::write(&config, balancer_config(ports)).with_context(|| config.display().to_string())?;
+        let write = |name: &str, text: String| -> anyhow::Result<String> {
+            let path = logs.join(name);
+            std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+            Ok(path.display().to_string())
+        };
+        let balancer_config = write("balancer.yaml", balancer_config(ports))?;
+        let origin_config = write("origin.yaml", origin_config(&bucket.server.endpoint()))?;
         let log = |name: &str| logs.join(format!("{name}.log"));
         let mut nodes = vec![Node {
             name: "balancer",
             role: Role::Balancer,
             ports: ports.balancer,
-            arguments: vec!["balancer".into(), "--config".into(), config.display().to_string()],
+            arguments: vec!["balancer".to_owned(), "--config".to_owned(), balancer_config],
             log: log("balancer"),
         }];
         for ((zone, name), ports) in ORIGINS.into_iter().zip(ports.origins) {
+            let (listen, admin) = (ports.listen.to_string(), ports.admin.to_string());
             let arguments = [
                 "origin",
+                "--config",
+                &origin_config,
                 "--listen",
-                &ports.listen.to_string(),
+                &listen,
                 "--admin",
-                &ports.admin.to_string(),
-                "--store",
-                &format!("s3://{BUCKET}"),
-                "--s3-endpoint",
-                &bucket.server.endpoint(),
+                &admin,
             ];
             nodes.push(Node {
                 name,
@@ -113,6 +116,16 @@ impl Topology {
     }
 }
 
+/// What all origins share; each is told its own addresses by flags. Answers are
+/// not to be kept by the browser: the demo is about where they come from.
+fn origin_config(endpoint: &str) -> String {
+    format!(
+        "store:\n  url: s3://{BUCKET}\n  endpoint: {endpoint}\n\
+         http:\n  cache_control:\n    manifests: no-store\n    segments: no-store\n"
+    )
+}
+
+/// With this configuration origins have names that outlive their ports.
 fn balancer_config(ports: &Ports) -> String {
     let NodePorts { listen, admin } = ports.balancer;
     let mut yaml = format!(

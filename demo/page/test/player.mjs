@@ -88,6 +88,11 @@ export class Player {
     await this.#until((video) => video.currentTime > 0 && video.currentTime < 20, {}, `${this.name} to start over`);
   }
 
+  /** Waits until the last segment came from another origin than this. */
+  async isServedByAnother(origin) {
+    await this.#until((video, { origin }) => video.closest('[data-player]').dataset.origin !== origin, { origin }, `${this.name} to be served by another than ${origin}`);
+  }
+
   /**
    * Listens until one of two pitches is clearly the louder one, and returns it.
    * The sample's languages have bells of their own: 880 Hz and 1320 Hz.

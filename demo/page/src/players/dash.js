@@ -1,7 +1,7 @@
 // DASH in dash.js.
 import * as dashjs from 'dashjs';
 
-import { BUFFER_SECONDS, Engine } from './engine.js';
+import { BUFFER_BEHIND_SECONDS, BUFFER_SECONDS, Engine } from './engine.js';
 
 export class DashEngine extends Engine {
   static label = 'dash.js';
@@ -20,6 +20,7 @@ export class DashEngine extends Engine {
           bufferTimeDefault: BUFFER_SECONDS,
           bufferTimeAtTopQuality: BUFFER_SECONDS,
           bufferTimeAtTopQualityLongForm: BUFFER_SECONDS,
+          bufferToKeep: BUFFER_BEHIND_SECONDS,
           fastSwitchEnabled: true,
         },
         trackSwitchMode: { audio: 'alwaysReplace' },

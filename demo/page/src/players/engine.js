@@ -8,6 +8,9 @@
 /** How far ahead players fetch: little, so that a killed origin is missed soon. */
 export const BUFFER_SECONDS = 12;
 
+/** How much they keep of what was shown: little, so that a seek back asks the origins. */
+export const BUFFER_BEHIND_SECONDS = 6;
+
 export class Engine extends EventTarget {
   /** @param {HTMLVideoElement} video */
   constructor(video) {

@@ -1,7 +1,7 @@
 // HLS in hls.js.
 import Hls from 'hls.js';
 
-import { BUFFER_SECONDS, Engine } from './engine.js';
+import { BUFFER_BEHIND_SECONDS, BUFFER_SECONDS, Engine } from './engine.js';
 
 export class HlsEngine extends Engine {
   static label = 'hls.js';
@@ -10,7 +10,7 @@ export class HlsEngine extends Engine {
   #hls = new Hls({
     maxBufferLength: BUFFER_SECONDS,
     maxMaxBufferLength: BUFFER_SECONDS,
-    backBufferLength: 30,
+    backBufferLength: BUFFER_BEHIND_SECONDS,
     // The page's policy allows no code from elsewhere, and fMP4 needs no transmuxing.
     enableWorker: false,
     startLevel: -1,
@@ -37,7 +37,9 @@ export class HlsEngine extends Engine {
 
   /** @param {number|null} id null lets the player choose */
   chooseRendition(id) {
-    this.#hls.nextLevel = id ?? -1;
+    // A chosen level is shown at once, at the price of what is buffered.
+    if (id === null) this.#hls.nextLevel = -1;
+    else this.#hls.currentLevel = id;
   }
 
   languages() {

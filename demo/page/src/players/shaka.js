@@ -1,7 +1,7 @@
 // DASH or HLS in shaka-player.
 import shaka from 'shaka-player';
 
-import { BUFFER_SECONDS, Engine } from './engine.js';
+import { BUFFER_BEHIND_SECONDS, BUFFER_SECONDS, Engine } from './engine.js';
 
 shaka.polyfill.installAll();
 
@@ -13,7 +13,7 @@ export class ShakaEngine extends Engine {
 
   async load(url) {
     const player = this.#player;
-    player.configure({ streaming: { bufferingGoal: BUFFER_SECONDS, bufferBehind: 30 } });
+    player.configure({ streaming: { bufferingGoal: BUFFER_SECONDS, bufferBehind: BUFFER_BEHIND_SECONDS } });
     const { RequestType, AdvancedRequestType } = shaka.net.NetworkingEngine;
     player.getNetworkingEngine().registerResponseFilter((type, response, context) => {
       if (type !== RequestType.SEGMENT || context?.type !== AdvancedRequestType.MEDIA_SEGMENT) return;
