@@ -10,6 +10,7 @@ pub(super) struct Freshness {
     /// Milliseconds from `loaded` to the last check.
     checked_ms: AtomicU64,
     checking: AtomicBool,
+    doubted: AtomicBool,
 }
 
 /// What a title's age asks for.
@@ -30,11 +31,15 @@ impl Freshness {
             loaded: now,
             checked_ms: AtomicU64::new(0),
             checking: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
         }
     }
 
     /// How old the last check is. Stale for one lifetime beyond `lifetime`.
     pub(super) fn age(&self, now: Instant, lifetime: Duration) -> Age {
+        if self.doubted.load(Ordering::Relaxed) {
+            return Age::Old;
+        }
         let checked = Duration::from_millis(self.checked_ms.load(Ordering::Relaxed));
         let age = now.saturating_duration_since(self.loaded).saturating_sub(checked);
         if age < lifetime {
@@ -49,9 +54,15 @@ impl Freshness {
     /// Found to be what the store has, or not comparable: looked at again
     /// after another lifetime.
     pub(super) fn renew(&self, now: Instant) {
+        self.doubted.store(false, Ordering::Relaxed);
         let age = now.saturating_duration_since(self.loaded).as_millis();
         self.checked_ms
             .store(u64::try_from(age).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Found to be no longer what the store has: old at once.
+    pub(super) fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
     }
 
     /// Claims the check; false when another one is under way. To be
@@ -88,6 +99,16 @@ mod tests {
     fn a_lifetime_of_zero_checks_each_time() {
         let now = Instant::now();
         assert_eq!(Freshness::new(now).age(now, Duration::ZERO), Age::Old);
+    }
+
+    #[test]
+    fn a_doubted_title_is_old_until_it_is_checked() {
+        let now = Instant::now();
+        let freshness = Freshness::new(now);
+        freshness.doubt();
+        assert_eq!(freshness.age(now, Duration::from_secs(60)), Age::Old);
+        freshness.renew(now);
+        assert_eq!(freshness.age(now, Duration::from_secs(60)), Age::Fresh);
     }
 
     #[test]

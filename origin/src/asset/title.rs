@@ -108,6 +108,12 @@ impl Title {
         self.modified
     }
 
+    /// A read found that the title is no longer what the store has: it is
+    /// compared with the store before it is served again.
+    pub fn doubt(&self) {
+        self.freshness.doubt();
+    }
+
     /// Every object that the title was made from, with what it was then.
     pub(super) fn sources(&self) -> impl Iterator<Item = (&str, &ObjectMeta)> {
         let objects = self.objects.iter().map(|object| (object.name(), object.meta()));

@@ -90,6 +90,12 @@ impl http_body::Body for Body {
 impl Body {
     fn failed(&mut self, error: SourceError) -> SourceError {
         self.exchange.source_failed();
+        // The next request must not meet the same half of an old version.
+        if let (Content::Media(media), SourceFault::Changed | SourceFault::NotFound) =
+            (&self.content, &error.fault)
+        {
+            media.title().doubt();
+        }
         let path = self.exchange.path();
         tracing::warn!(path, request_id = ?self.exchange.id(), %error, "response broken off");
         self.left = 0;

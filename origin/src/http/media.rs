@@ -148,6 +148,11 @@ impl MediaBody {
         Poll::Ready(Some(bytes))
     }
 
+    /// The title whose media this is.
+    pub(super) fn title(&self) -> &Title {
+        &self.title
+    }
+
     /// Starts reading what will be needed soon.
     fn look_ahead(&mut self, context: &mut Context<'_>) {
         while self.ahead.len() < self.ahead_max {

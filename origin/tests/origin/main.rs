@@ -1,0 +1,20 @@
+//! An origin as its clients meet it: real sockets, real files, a real S3 API.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that goes wrong should stop where it does"
+)]
+
+mod answers;
+mod bucket;
+mod drain;
+mod faults;
+mod operator;
+mod ranges;
+mod replaced;
+mod rig;
+mod shared;
