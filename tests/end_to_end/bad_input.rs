@@ -47,6 +47,9 @@ impl Chain {
         let answer = self.client.get(self.balancer.address, path).await;
         assert_eq!(answer.header("x-strata-fault"), "source", "{path}");
         assert_eq!(answer.header("x-strata-attempts"), "1", "{path}");
+        let retries = self.balancer.metric("strata_balancer_retries_total", "").await;
+        let up = self.balancer.metric("strata_balancer_node_up", "").await;
+        assert_eq!((retries, up), (0.0, 1.0), "{path}");
         self.origin.logged(reason).await;
         self.still_serves().await;
     }
