@@ -24,6 +24,7 @@ mod four_cc;
 mod hevc;
 mod mpeg_h;
 mod opus;
+mod parameter_sets;
 mod sound;
 mod text;
 mod visual;

@@ -20,6 +20,7 @@ pub mod presentation;
 pub mod read;
 pub mod sample;
 pub mod segment;
+pub mod smooth;
 pub mod time;
 pub mod track;
 pub mod write;

@@ -5,6 +5,7 @@
 
 pub mod dash;
 pub mod hls;
+pub mod smooth;
 
 mod escape;
 mod rendition;

@@ -13,6 +13,9 @@ impl Timescale {
     /// A clock of whole milliseconds.
     pub const MILLISECONDS: Self = Self(NonZeroU32::new(1000).unwrap());
 
+    /// A clock of 100 nanoseconds a tick, as Smooth Streaming's is.
+    pub const HUNDRED_NANOSECONDS: Self = Self(NonZeroU32::new(10_000_000).unwrap());
+
     /// A clock of `ticks` a second; `None` for zero, which no clock can have.
     #[must_use]
     pub fn new(ticks: u32) -> Option<Self> {

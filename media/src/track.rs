@@ -113,6 +113,15 @@ impl Track {
             .map_or(0, |(start, end)| end.sample.saturating_sub(start.sample))
     }
 
+    /// When `segment` starts to be decoded and when what follows it does, in
+    /// ticks on the output timeline; `None` for a segment that does not exist.
+    #[must_use]
+    pub fn decode_times(&self, segment: usize) -> Option<Range<i64>> {
+        let (start, end) = self.cursors(segment)?;
+        let output = |cursor: Cursor| cursor.decode_time.saturating_add(self.decode_shift);
+        Some(output(start)..output(end))
+    }
+
     /// Ranges of [`Track::file`] with the table entries that `segment` needs,
     /// some of them empty; none for a segment that does not exist.
     #[must_use]

@@ -1,6 +1,7 @@
 //! Writers: the samples of one segment → a plan of the bytes to send.
 
 pub mod fmp4;
+pub mod smooth;
 
 mod box_writer;
 mod track_run;
