@@ -26,6 +26,12 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 /// How long a viewer waits for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+const GOLDEN_RATIO: f64 = 1.618_033_988_749_895;
+
+/// The time over which viewers arrive: a segment's, so that their requests do
+/// not come in waves.
+const ARRIVALS: Duration = Duration::from_secs(6);
+
 /// The pause after a failure, as players make one.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -130,6 +136,7 @@ fn encode(path: &str) -> String {
 /// One viewer: chooses by its seat what to watch and where to begin, then
 /// watches for ever.
 async fn watch(shared: Arc<Shared>, seat: usize) {
+    tokio::time::sleep(delay(seat)).await;
     loop {
         if let Err(error) = watch_once(&shared, seat).await {
             shared.failures.fetch_add(1, Ordering::Relaxed);
@@ -137,6 +144,13 @@ async fn watch(shared: Arc<Shared>, seat: usize) {
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
         }
     }
+}
+
+/// How long a viewer waits before it begins: spread over [`ARRIVALS`] by the
+/// golden ratio, which keeps any number of seats apart.
+fn delay(seat: usize) -> Duration {
+    let seat = f64::from(u32::try_from(seat).unwrap_or(u32::MAX));
+    ARRIVALS.mul_f64((seat * GOLDEN_RATIO).fract())
 }
 
 async fn watch_once(shared: &Shared, seat: usize) -> anyhow::Result<()> {

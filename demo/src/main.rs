@@ -79,7 +79,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let (orders, orders_taken) = mpsc::channel(ORDERS_WAITING_MAX);
     let mut fleet = Fleet::new(Arc::clone(&topology), orders_taken);
-    let audience = Arc::new(Audience::new(&topology.balancer_url(), &titles)?);
+    let audience = Arc::new(Audience::new(&topology.balancer_url(), &titles.all)?);
     let sampler = Sampler::new(
         &topology,
         fleet.states(),
@@ -102,7 +102,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             address: ports.page.local_addr()?,
             files: page_files,
             topology: Arc::clone(&topology),
-            titles: titles.clone(),
+            titles: titles.listed.clone(),
             orders,
             snapshots,
             audience: Arc::clone(&audience),

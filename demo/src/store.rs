@@ -20,6 +20,15 @@ pub(crate) const ACCESS_KEY: &str = "strata";
 /// Not a secret: the server listens on the loopback interface and lives as long as the demo.
 pub(crate) const SECRET_KEY: &str = "strata-demo-secret";
 
+/// Keys of what can be played.
+#[derive(Clone, Debug)]
+pub(crate) struct Titles {
+    /// What the page offers: server manifests, or else plain files.
+    pub(crate) listed: Vec<String>,
+    /// These and the plain files, each of which is a title of its own.
+    pub(crate) all: Vec<String>,
+}
+
 /// The running S3 server.
 pub(crate) struct Bucket {
     pub(crate) server: Arc<Server>,
@@ -43,9 +52,8 @@ impl Bucket {
         })
     }
 
-    /// Uploads every file under `folder` through the S3 API. Returns the keys
-    /// of the titles among them: the .ism files, or else the .mp4 files.
-    pub(crate) async fn upload(&self, folder: &Path) -> anyhow::Result<Vec<String>> {
+    /// Uploads every file under `folder` through the S3 API.
+    pub(crate) async fn upload(&self, folder: &Path) -> anyhow::Result<Titles> {
         let files = files_under(folder).with_context(|| format!("--titles {}", folder.display()))?;
         for (key, path) in &files {
             let body = ByteStream::from_path(path)
@@ -65,18 +73,17 @@ impl Bucket {
                 .filter(|key| has_extension(key, extension))
                 .collect()
         };
-        let manifests = keys("ism");
-        let titles = if manifests.is_empty() {
-            keys("mp4")
-        } else {
-            manifests
-        };
+        let (manifests, files) = (keys("ism"), keys("mp4"));
+        let all = [manifests.clone(), files.clone()].concat();
         ensure!(
-            !titles.is_empty(),
+            !all.is_empty(),
             "there is no .ism and no .mp4 file in {}",
             folder.display()
         );
-        Ok(titles)
+        Ok(Titles {
+            listed: if manifests.is_empty() { files } else { manifests },
+            all,
+        })
     }
 
     /// Stops the server, breaking what is left after its grace.
@@ -133,7 +140,7 @@ fn has_extension(key: &str, extension: &str) -> bool {
 mod tests {
     use super::*;
 
-    async fn titles_of(files: &[&str]) -> anyhow::Result<Vec<String>> {
+    async fn titles_of(files: &[&str]) -> anyhow::Result<Titles> {
         let folder = tempfile::tempdir()?;
         for file in files {
             let path = folder.path().join(file);
@@ -153,15 +160,14 @@ mod tests {
         let titles = titles_of(&["film.ISM", "film-1.mp4", "shows/pilot.ism"])
             .await
             .unwrap();
-        assert_eq!(titles, ["film.ISM", "shows/pilot.ism"]);
+        assert_eq!(titles.listed, ["film.ISM", "shows/pilot.ism"]);
+        assert_eq!(titles.all, ["film.ISM", "shows/pilot.ism", "film-1.mp4"]);
     }
 
     #[tokio::test]
     async fn plain_files_are_titles_when_there_is_no_server_manifest() {
-        assert_eq!(
-            titles_of(&["b.mp4", "a.mp4", "notes.txt"]).await.unwrap(),
-            ["a.mp4", "b.mp4"]
-        );
+        let titles = titles_of(&["b.mp4", "a.mp4", "notes.txt"]).await.unwrap();
+        assert_eq!(titles.listed, ["a.mp4", "b.mp4"]);
     }
 
     #[tokio::test]

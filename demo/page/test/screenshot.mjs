@@ -10,7 +10,7 @@ const target = fileURLToPath(new URL('../../../docs/images/demo.png', import.met
 
 /** Long enough for the sparklines to have a shape. */
 const WARM_UP_MS = 22_000;
-const AFTER_KILL_MS = 9_000;
+const AFTER_KILL_MS = 13_000;
 
 const [demo, browser] = await Promise.all([Demo.start(), openBrowser()]);
 try {
@@ -19,7 +19,8 @@ try {
   await Promise.all(players.map((player) => player.advances(2)));
   await page.locator('#audience label', { hasText: '100' }).click();
   await setTimeout(WARM_UP_MS);
-  await page.getByRole('button', { name: 'Kill origin b1' }).click();
+  const { origin } = await players[0].state();
+  await page.getByRole('button', { name: `Kill origin ${origin}` }).click();
   await page.mouse.move(5, 5);
   await page.evaluate(() => document.activeElement.blur());
   await setTimeout(AFTER_KILL_MS);
