@@ -133,7 +133,7 @@ async fn a_failure_is_remembered_and_a_success_is_kept() {
 async fn a_load_has_a_deadline_and_the_next_one_may_succeed() {
     let source = Sample::new(0);
     let config = CatalogConfig {
-        load_timeout: Duration::from_millis(50),
+        load_timeout: Duration::from_millis(500),
         ..config()
     };
     let catalog = catalog(&source, config);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::header::{RANGE, REFERER, USER_AGENT};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Serialize;
 
@@ -18,6 +19,11 @@ use crate::source::Tally;
 /// What is logged as the status of a request whose client left before there
 /// was one.
 const CLIENT_GONE: u16 = 499;
+
+/// Longest text of a client's that is logged, in bytes; the rest is cut off.
+/// All of them together stay below the log's own limit, so that no request can
+/// keep itself out of it.
+const TEXT_BYTES_MAX: usize = 2048;
 
 /// A request being answered. Dropping it is its end: it is logged and counted
 /// then, whatever ended it.
@@ -143,7 +149,11 @@ impl Drop for Exchange {
             time: DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Millis, true),
             remote: Shown(&self.remote),
             method: self.method.as_str(),
-            path: Shown(&self.uri),
+            path: short(
+                self.uri
+                    .path_and_query()
+                    .map_or(self.uri.path(), PathAndQuery::as_str),
+            ),
             range: text(self.range.as_ref()),
             status: self.head.map_or(CLIENT_GONE, |head| head.status.as_u16()),
             ending: ending.label(),
@@ -174,7 +184,7 @@ struct Line<'a> {
     remote: Shown<'a, SocketAddr>,
     method: &'a str,
     /// As sent, with its query.
-    path: Shown<'a, Uri>,
+    path: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<&'a str>,
     status: u16,
@@ -210,7 +220,12 @@ impl<T: fmt::Display> Serialize for Shown<'_, T> {
 }
 
 fn text(value: Option<&HeaderValue>) -> Option<&str> {
-    value.and_then(|value| value.to_str().ok())
+    value.and_then(|value| value.to_str().ok()).map(short)
+}
+
+fn short(text: &str) -> &str {
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+    text.get(..end).unwrap_or_default()
 }
 
 /// With microseconds as its last digits.

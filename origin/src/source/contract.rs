@@ -88,7 +88,7 @@ fn config(endpoint: String) -> S3Config {
         region: None,
         path_style: true,
         connect_timeout: Duration::from_secs(1),
-        attempt_timeout: Duration::from_millis(300),
+        attempt_timeout: Duration::from_secs(1),
         attempts_max: 1,
     }
 }

@@ -37,7 +37,7 @@ async fn start(more: &str) -> BucketRig {
         region: None,
         path_style: true,
         connect_timeout: Duration::from_secs(1),
-        attempt_timeout: Duration::from_millis(300),
+        attempt_timeout: Duration::from_secs(1),
         attempts_max: 1,
     };
     let source = S3Source::with_sdk(&sdk, &config).unwrap();

@@ -16,6 +16,8 @@ async fn each_request_is_a_line_of_the_access_log() {
         .await;
     rig.get_with(&path, &[("range", "bytes=0-99")]).await;
     rig.get("/absent.ism/.mpd?a=b").await;
+    let long = format!("/absent.ism/.mpd?{}", "x".repeat(20_000));
+    rig.get_with(&long, &[("user-agent", &"y".repeat(10_000))]).await;
     rig.shutdown.drain();
     rig.task.await.unwrap();
     let text = std::fs::read_to_string(log).unwrap();
@@ -23,7 +25,7 @@ async fn each_request_is_a_line_of_the_access_log() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let [.., cold, warm, absent] = lines.as_slice() else {
+    let [.., cold, warm, absent, long] = lines.as_slice() else {
         panic!("{text}")
     };
     assert_eq!(cold["method"], "GET");
@@ -46,6 +48,7 @@ async fn each_request_is_a_line_of_the_access_log() {
     assert_eq!(absent["status"], 404);
     assert_eq!(absent["fault"], "title_absent");
     assert_eq!(absent["path"], "/absent.ism/.mpd?a=b");
+    assert_eq!(long["path"].as_str().unwrap().len(), 2048);
 }
 
 #[tokio::test]
