@@ -136,6 +136,20 @@ fn shortest(primary: &str) -> &str {
         .map_or(terminological, |(_, short, _)| *short)
 }
 
+/// The ISO 639-2 code of a language as a source states it, see [`bcp47`]: `fr` →
+/// `fra`. `None` when none is stated.
+#[must_use]
+pub fn iso_639_2(stated: &str) -> Option<[u8; 3]> {
+    let tag = bcp47(stated)?;
+    let primary = tag.split('-').next()?;
+    let named = LANGUAGES.iter().find(|(_, short, _)| *short == primary);
+    named
+        .map_or(primary, |(long, _, _)| *long)
+        .as_bytes()
+        .try_into()
+        .ok()
+}
+
 /// The English name of a tag as [`bcp47`] makes it, with its subtags: `fr` →
 /// `French`, `pt-BR` → `Portuguese (BR)`. `None` when the language has no ISO 639-1 code.
 #[must_use]
@@ -200,6 +214,19 @@ mod tests {
         assert_eq!(english_name("fr").as_deref(), Some("French"));
         assert_eq!(english_name("pt-BR").as_deref(), Some("Portuguese (BR)"));
         assert_eq!(english_name("haw"), None);
+    }
+
+    #[test]
+    fn codes_of_three_letters_are_found_for_every_tag() {
+        for (stated, code) in [("fr", "fra"), ("fre", "fra"), ("pt-BR", "por"), ("haw", "haw")] {
+            assert_eq!(
+                iso_639_2(stated).as_ref(),
+                code.as_bytes().first_chunk(),
+                "{stated}"
+            );
+        }
+        assert_eq!(iso_639_2("und"), None);
+        assert_eq!(iso_639_2("xx"), None);
     }
 
     #[test]

@@ -15,12 +15,15 @@
 pub mod codec;
 pub mod language;
 pub mod manifest;
+pub mod multiplex;
 pub mod plan;
 pub mod presentation;
 pub mod read;
 pub mod sample;
 pub mod segment;
 pub mod smooth;
+pub mod text;
+pub mod text_segment;
 pub mod time;
 pub mod track;
 pub mod write;

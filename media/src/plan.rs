@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// Which source file of a title a range belongs to: its position in the list
 /// of sources the presentation was assembled from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileIndex(pub u32);
 
 /// One stretch of a response.

@@ -1,8 +1,8 @@
 //! A title: its tracks on one timeline, cut on one grid.
 
-mod bandwidth;
+pub(crate) mod bandwidth;
 mod cut;
-mod naming;
+pub(crate) mod naming;
 mod timeline;
 
 use std::fmt;
@@ -16,6 +16,7 @@ use crate::read::ism::TrackReference;
 use crate::read::mp4::{Movie, MovieTrack, ReadError};
 use crate::sample::TableError;
 use crate::segment::{self, Grid, SegmentationOptions, SyncTrack};
+use crate::text::{self, ClosedCaptions, TextTrack};
 use crate::time::{self, Instant, Timescale};
 use crate::track::Track;
 use timeline::Timeline;
@@ -39,8 +40,14 @@ pub struct Presentation {
     /// What precedes the track in the names of its segments: the title's file
     /// name without its ending.
     pub name: String,
-    /// The tracks, in the order of the server manifest or the file; at least one.
+    /// The tracks of pictures and sound, in the order of the server manifest or
+    /// the file.
     pub tracks: Vec<Track>,
+    /// The texts: those in the files of `tracks`, then those of
+    /// [`Presentation::add_side_file`].
+    pub texts: Vec<TextTrack>,
+    /// What is known of closed captions in the pictures.
+    pub closed_captions: ClosedCaptions,
     /// The tracks that were left out.
     pub skipped: Vec<SkippedTrack>,
     /// What will hurt players, though the title is served.
@@ -193,9 +200,13 @@ impl Presentation {
             )?);
         }
         let name = naming::url_safe(name);
+        let (tracks, texts) = text::split_off(tracks, sources, options.target_duration);
+        let references = sources.iter().filter_map(|source| source.reference.as_ref());
         Ok(Self {
             name,
             tracks,
+            texts,
+            closed_captions: ClosedCaptions::of(references),
             skipped,
             warnings,
             target_duration: options.target_duration,
@@ -218,17 +229,14 @@ impl Presentation {
     /// stands before, without the `-` between them.
     #[must_use]
     pub fn track_in<'a>(&self, stem: &'a str) -> Option<(usize, &'a str)> {
-        let matches = self.tracks.iter().enumerate().filter_map(|(index, track)| {
-            let before = stem.strip_suffix(track.token.as_str())?;
-            let before = if before.is_empty() {
-                before
-            } else {
-                before.strip_suffix('-')?
-            };
-            Some((index, before))
-        });
-        // Names may hold a `-`, so one token can end with another: the longest is meant.
-        matches.min_by_key(|(_, before)| before.len())
+        naming::token_at_end(self.tracks.iter(), stem)
+    }
+
+    /// The text that `stem` closes with, as [`Presentation::track_in`] finds a
+    /// track: its place in [`Presentation::texts`].
+    #[must_use]
+    pub fn text_in<'a>(&self, stem: &'a str) -> Option<(usize, &'a str)> {
+        naming::token_at_end(self.texts.iter().map(|text| &text.track), stem)
     }
 
     /// Bytes of memory the title holds, itself included.
@@ -239,8 +247,9 @@ impl Presentation {
             .iter()
             .map(|track| size_of_val(track) + track.heap_size())
             .sum();
+        let texts: usize = self.texts.iter().map(|text| size_of_val(text) + text.heap_size()).sum();
         let skipped = self.skipped.capacity() * size_of::<SkippedTrack>();
-        size_of_val(self) + self.name.capacity() + tracks + skipped
+        size_of_val(self) + self.name.capacity() + tracks + texts + skipped
     }
 }
 

@@ -13,6 +13,12 @@ impl Timescale {
     /// A clock of whole milliseconds.
     pub const MILLISECONDS: Self = Self(NonZeroU32::new(1000).unwrap());
 
+    /// A clock of whole microseconds.
+    pub const MICROSECONDS: Self = Self(NonZeroU32::new(1_000_000).unwrap());
+
+    /// The clock of time stamps in MPEG-2 systems (`ISO/IEC 13818-1 §2.4.3.7`).
+    pub const MPEG2: Self = Self(NonZeroU32::new(90_000).unwrap());
+
     /// A clock of 100 nanoseconds a tick, as Smooth Streaming's is.
     pub const HUNDRED_NANOSECONDS: Self = Self(NonZeroU32::new(10_000_000).unwrap());
 
@@ -42,6 +48,16 @@ impl Timescale {
     pub fn ticks_of(self, duration: Duration) -> i64 {
         let nanos = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX / (1 << 33));
         saturate((nanos * i128::from(self.get()) + 500_000_000) / 1_000_000_000)
+    }
+
+    /// `ticks` of this clock as a duration, rounded to the nearest nanosecond.
+    #[must_use]
+    pub fn duration(self, ticks: u64) -> Duration {
+        let scale = u128::from(self.get());
+        let nanos = (u128::from(ticks) * 1_000_000_000 + scale / 2) / scale;
+        let second = |nanos: u128| u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
+        let rest = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);
+        Duration::new(second(nanos), rest)
     }
 
     /// `ticks` of this clock in seconds, for figures that people read.

@@ -2,6 +2,8 @@
 
 pub mod fmp4;
 pub mod smooth;
+pub mod text;
+pub mod ts;
 
 mod box_writer;
 mod track_run;

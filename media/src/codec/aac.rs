@@ -117,6 +117,16 @@ impl AudioSpecificConfig {
         }
     }
 
+    /// The core's rate by its `samplingFrequencyIndex`, Table 1.18: 0 to 12, or
+    /// `None` for a rate that has none.
+    #[must_use]
+    pub fn sampling_frequency_index(&self) -> Option<u8> {
+        let index = SAMPLE_RATES
+            .iter()
+            .position(|rate| *rate == self.core_sample_rate)?;
+        u8::try_from(index).ok()
+    }
+
     /// Reads `GASpecificConfig`, §4.4.1.
     fn read_general(&mut self, bits: &mut Bits<'_>) -> Result<(), CodecError> {
         if bits.flag()? {

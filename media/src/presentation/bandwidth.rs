@@ -23,7 +23,7 @@ pub(super) fn served_size(segment: &Segment, sample_count: u32) -> u64 {
 /// The peak is over runs that last between half and one and a half `target`
 /// (`RFC 8216 §4.1`); where no run does, as with one short segment, over the
 /// whole track.
-pub(super) fn of(segments: &[(u64, u64)], timescale: Timescale, target: Duration) -> Bandwidth {
+pub(crate) fn of(segments: &[(u64, u64)], timescale: Timescale, target: Duration) -> Bandwidth {
     let total = segments.iter().fold((0_u64, 0_u64), |(size, ticks), segment| {
         (size.saturating_add(segment.0), ticks.saturating_add(segment.1))
     });

@@ -155,7 +155,11 @@ pub fn packets_with(options: &[&str], path: &Path, map: &str) -> Vec<Packet> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let text = String::from_utf8(output.stdout).unwrap();
+    parse_framehash(&String::from_utf8(output.stdout).unwrap())
+}
+
+/// The packets that ffmpeg's `framehash` lists.
+pub fn parse_framehash(text: &str) -> Vec<Packet> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {

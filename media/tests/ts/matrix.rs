@@ -1,0 +1,377 @@
+//! Sources of all kinds through ffmpeg: before and after.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use bytes::Bytes;
+use strata_media::codec::MediaKind;
+use strata_media::multiplex::{CLOCK_AT_START, Multiplex};
+use strata_media::presentation::Presentation;
+use strata_media::time::Timescale;
+use strata_media::track::Track;
+
+use crate::support::{self, Folder, Packet};
+use crate::{checker, segment};
+
+const VIDEO: &str = "-f lavfi -i testsrc2=s=192x108:r=25:d=10";
+const SOUND: &str = "-f lavfi -i sine=440:d=10:sample_rate=48000";
+const X264: &str = "-c:v libx264 -preset veryfast -g 50 -bf 2 -sc_threshold 0";
+const AAC: &str = "-c:a aac -b:a 64k";
+
+struct Title {
+    folder: Folder,
+    files: Vec<Bytes>,
+    presentation: Presentation,
+}
+
+/// Makes source files with ffmpeg, one for each of `commands`.
+fn title(commands: &[String]) -> Title {
+    let folder = Folder::new();
+    let mut files = Vec::new();
+    for (index, command) in commands.iter().enumerate() {
+        folder.ffmpeg(&format!("{command} source-{index}.mp4"));
+        files.push(Bytes::from(
+            std::fs::read(folder.path(&format!("source-{index}.mp4"))).unwrap(),
+        ));
+    }
+    let presentation = support::assemble(&files, Duration::from_secs(4));
+    assert_eq!(presentation.skipped, []);
+    Title {
+        folder,
+        files,
+        presentation,
+    }
+}
+
+/// Checks the title's tracks in one stream, and each alone.
+fn check(commands: &[String]) {
+    let title = title(commands);
+    let tracks: Vec<&Track> = title.presentation.tracks.iter().collect();
+    title.check_streams(tracks.clone());
+    if tracks.len() > 1 {
+        for track in tracks {
+            title.check_streams(vec![track]);
+        }
+    }
+}
+
+impl Title {
+    /// Makes all segments of a stream with `tracks`; ffmpeg has to read them one by one
+    /// and joined without a word, and find in them what it finds in the sources.
+    fn check_streams(&self, tracks: Vec<&Track>) {
+        let multiplex = Multiplex::new(tracks.clone()).unwrap();
+        let mut whole = Vec::new();
+        for number in 0..multiplex.segment_count() {
+            let bytes = segment::segment(&multiplex, number, &self.files);
+            let streams = checker::check(&bytes);
+            // ffmpeg warns of streams that it does not find in what it reads.
+            if streams.values().all(|stream| !stream.units.is_empty()) {
+                let path = self.folder.path("segment.ts");
+                std::fs::write(&path, &bytes).unwrap();
+                decode_silently(&path);
+            }
+            whole.extend(bytes);
+        }
+        let path = self.folder.path("whole.ts");
+        std::fs::write(&path, &whole).unwrap();
+        decode_silently(&path);
+        let mut sounds = 0;
+        for track in tracks {
+            let source = self.folder.path(&format!("source-{}.mp4", track.file.0));
+            let kind = if track.kind == MediaKind::Video { "v" } else { "a" };
+            let before = support::packets(&source, &format!("0:{kind}:{}", self.place(track)));
+            if track.kind == MediaKind::Video {
+                compare_times(track, &before, &support::packets(&path, "0:v"), 0);
+                let frames = frame_hashes(&source);
+                assert_eq!(frame_hashes(&path), frames);
+                assert_eq!(frames.len(), before.len());
+            } else {
+                let after = sound_packets(track, &path, &format!("0:a:{sounds}"));
+                // ffmpeg adds rounded durations up within a unit.
+                compare_times(track, &before, &after, 8);
+                for (index, (before, after)) in before.iter().zip(&after).enumerate() {
+                    assert_eq!(
+                        (after.size, &after.hash),
+                        (before.size, &before.hash),
+                        "{}: frame {index}",
+                        track.token
+                    );
+                }
+                sounds += 1;
+            }
+        }
+    }
+
+    /// The place of a track among those of its kind in its file.
+    fn place(&self, track: &Track) -> usize {
+        let earlier = self
+            .presentation
+            .tracks
+            .iter()
+            .take_while(|other| other.token != track.token);
+        earlier
+            .filter(|other| other.file == track.file && other.kind == track.kind)
+            .count()
+    }
+}
+
+fn compare_times(track: &Track, before: &[Packet], after: &[Packet], tolerance: u64) {
+    assert_eq!(after.len(), before.len(), "{}: number of packets", track.token);
+    let ticks = |time: i64| Timescale::MPEG2.rescale(time, track.timescale) + CLOCK_AT_START as i64;
+    for (index, (before, after)) in before.iter().zip(after).enumerate() {
+        let (dts, pts) = (ticks(before.dts), ticks(before.pts));
+        assert!(
+            after.pts.abs_diff(pts) <= tolerance && after.dts.abs_diff(dts) <= tolerance,
+            "{}: packet {index} at {} {} and not {dts} {pts}",
+            track.token,
+            after.dts,
+            after.pts
+        );
+    }
+}
+
+/// Decodes a file; ffmpeg may not warn of anything.
+fn decode_silently(path: &Path) {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "warning", "-nostdin", "-i"])
+        .arg(path)
+        .args(["-map", "0", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && words.is_empty(), "{words}");
+}
+
+/// Hashes of all decoded pictures, in the order they are shown.
+fn frame_hashes(path: &Path) -> Vec<String> {
+    let ignore: &[&str] = if path.extension().unwrap() == "mp4" {
+        &["-ignore_editlist", "1"]
+    } else {
+        &[]
+    };
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin"])
+        .args(ignore)
+        .arg("-i")
+        .arg(path)
+        .args([
+            "-map",
+            "0:v",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "framehash",
+            "-hash",
+            "md5",
+            "-",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
+        .collect()
+}
+
+/// Packets of sound, without ADTS headers.
+fn sound_packets(track: &Track, path: &Path, map: &str) -> Vec<Packet> {
+    if track.codec().unwrap().codec != strata_media::codec::Codec::Aac {
+        return support::packets(path, map);
+    }
+    let bare = path.with_extension("bare.mp4");
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y", "-copyts", "-i"])
+        .arg(path)
+        .args([
+            "-map",
+            map,
+            "-c",
+            "copy",
+            "-bsf:a",
+            "aac_adtstoasc",
+            "-f",
+            "framehash",
+            "-hash",
+            "md5",
+        ])
+        .arg(&bare)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    support::parse_framehash(&std::fs::read_to_string(&bare).unwrap())
+}
+
+fn muxed(options: &str) -> String {
+    format!("{VIDEO} {SOUND} {X264} {AAC} {options}")
+}
+
+#[test]
+fn h264_and_aac() {
+    check(&[muxed("")]);
+}
+
+#[test]
+fn times_that_do_not_divide() {
+    check(&[
+        format!("-f lavfi -i testsrc2=s=96x54:r=24000/1001:d=10 {X264} -video_track_timescale 12345"),
+        format!("-f lavfi -i sine=440:d=10:sample_rate=44100 {AAC}"),
+    ]);
+}
+
+#[test]
+fn sound_before_the_pictures_and_behind_them() {
+    check(&[
+        format!("-itsoffset 9 {VIDEO} {X264}"),
+        format!("-f lavfi -i sine=440:d=33 {AAC}"),
+    ]);
+}
+
+#[test]
+fn sound_that_ends_early() {
+    check(&[
+        format!("{VIDEO} {X264}"),
+        format!("-itsoffset 0.25 -f lavfi -i sine=440:d=5 {AAC}"),
+    ]);
+}
+
+#[test]
+fn pictures_that_are_all_sync_samples() {
+    check(&[format!("{VIDEO} -c:v libx264 -preset veryfast -g 1")]);
+}
+
+#[test]
+fn pictures_that_come_once_a_second() {
+    check(&[format!(
+        "-f lavfi -i testsrc2=s=192x108:r=1:d=10 {SOUND} -c:v libx264 -g 4 {AAC}"
+    )]);
+}
+
+#[test]
+fn pictures_of_more_than_a_unit_can_state() {
+    let noise = "testsrc2=s=640x360:r=25:d=5,noise=alls=90:allf=t";
+    check(&[format!(
+        "-f lavfi -i {noise} -c:v libx264 -preset ultrafast -g 50 -crf 8"
+    )]);
+}
+
+#[test]
+fn samples_with_delimiters_of_their_own() {
+    check(&[muxed("-x264-params aud=1")]);
+}
+
+#[test]
+fn samples_with_parameter_sets_of_their_own() {
+    check(&[muxed("-x264-params repeat-headers=1:aud=1")]);
+}
+
+#[test]
+fn a_file_cut_in_the_middle_of_a_group_of_pictures() {
+    let folder = Folder::new();
+    folder.ffmpeg(&format!("{} whole.mp4", muxed("")));
+    let whole = folder.path("whole.mp4");
+    check(&[format!("-ss 5.32 -i {} -c copy", whole.display())]);
+}
+
+const X265: &str =
+    "-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=none:keyint=50:bframes=2";
+
+#[test]
+fn h265_and_dolby_digital() {
+    check(&[format!("{VIDEO} {SOUND} {X265} -c:a ac3 -b:a 192k")]);
+}
+
+#[test]
+fn h265_with_delimiters_of_its_own() {
+    check(&[format!("{VIDEO} {X265}:aud=1:repeat-headers=1")]);
+}
+
+#[test]
+fn dolby_digital_plus_in_surround() {
+    check(&[format!(
+        "{VIDEO} {SOUND} {X264} -c:a eac3 -ac 6 -metadata:s:a:0 language=swe"
+    )]);
+}
+
+#[test]
+fn mp3_at_both_kinds_of_rates() {
+    check(&[
+        format!("{VIDEO} {X264}"),
+        format!("{SOUND} -c:a libmp3lame -b:a 64k"),
+        format!("{SOUND} -c:a libmp3lame -b:a 32k -ar 22050"),
+    ]);
+}
+
+#[test]
+fn three_languages_in_one_stream() {
+    let language = |code: &str| format!("{SOUND} {AAC} -metadata:s:a:0 language={code}");
+    check(&[
+        format!("{VIDEO} {X264}"),
+        language("eng"),
+        language("fra"),
+        language("sqi"),
+    ]);
+}
+
+#[test]
+fn the_map_says_what_the_streams_are() {
+    let title = title(&[
+        format!("{VIDEO} {X264}"),
+        format!("{SOUND} {AAC} -metadata:s:a:0 language=eng"),
+        format!("{SOUND} -c:a ac3 -ac 6 -b:a 448k -metadata:s:a:0 language=swe"),
+        format!("{SOUND} -c:a eac3 -ac 2 -metadata:s:a:0 language=fre"),
+    ]);
+    let multiplex = Multiplex::new(title.presentation.tracks.iter().collect()).unwrap();
+    let streams = checker::check(&segment::segment(&multiplex, 1, &title.files));
+    let said: Vec<(u16, u8, &[u8])> = streams
+        .iter()
+        .map(|(pid, stream)| (*pid, stream.stream_type, stream.descriptors.as_slice()))
+        .collect();
+    let expected: [(u16, u8, &[u8]); 4] = [
+        (0x100, 0x1b, &[]),
+        (0x101, 0x0f, &[10, 4, b'e', b'n', b'g', 0]),
+        (
+            0x102,
+            0x81,
+            // 48 kHz, bsid 8; 448 kb/s; complete main, 3/2, full service; no langcod; no
+            // priority; no text; Swedish.
+            b"\x05\x04AC-3\x81\x0a\x08\x3c\x0f\xff\x1f\x01\xbfswe\x0a\x04swe\0",
+        ),
+        (0x103, 0x87, b"\x05\x04EAC3\xcc\x02\x80\xc2\x0a\x04fra\0"),
+    ];
+    assert_eq!(said, expected);
+    assert!(streams[&0x100].units[0].is_random_access);
+}
+
+#[test]
+fn time_stamps_wrap_and_go_on() {
+    let title = title(&[muxed("")]);
+    let multiplex = Multiplex::new(title.presentation.tracks.iter().collect()).unwrap();
+    let mut samples = segment::samples(&multiplex, 0, &title.files);
+    let first = samples[0].0[0].decode_time;
+    let pictures = multiplex.tracks()[0].timescale;
+    for (track, samples) in multiplex.tracks().iter().zip(&mut samples) {
+        // The first picture is decoded 40 ms before the wrap.
+        let near = Timescale::MPEG2.instant((1 << 33) - CLOCK_AT_START as i64 - 3600);
+        let shift = near.on(track.timescale) - pictures.instant(first).on(track.timescale);
+        for sample in &mut samples.0 {
+            sample.decode_time += shift + track.presentation_time_offset as i64;
+        }
+    }
+    let plan = segment::plan(0, multiplex.tracks(), &samples, &title.files).unwrap();
+    let bytes = segment::mux(&plan, 0..plan.length(), &title.files, 4096).unwrap();
+    let streams = checker::check(&bytes);
+    let stamps: Vec<u64> = streams[&0x100].units.iter().map(|unit| unit.dts).collect();
+    assert!(stamps[0] > (1 << 33) - 3700 && stamps[2] < 3700);
+    for pair in stamps.windows(2) {
+        assert_eq!(pair[1].wrapping_sub(pair[0]) & ((1 << 33) - 1), 3600);
+    }
+    let path = title.folder.path("wrapped.ts");
+    std::fs::write(&path, &bytes).unwrap();
+    decode_silently(&path);
+}
