@@ -47,6 +47,10 @@ export class PlayerCard {
     this.#element.dataset.phase = 'loading';
     this.#element.dataset.protocol = this.#protocol;
     this.#get('.error').hidden = true;
+    this.#trail = [];
+    this.#element.dataset.origin = '';
+    this.#get('.by').textContent = '–';
+    this.#drawTrail();
     const old = this.#engine;
     this.#engine = null;
     await old?.destroy();
@@ -178,11 +182,8 @@ export class PlayerCard {
     trail.replaceChildren(...Array.from({ length: TRAIL_LENGTH }, (_, index) => {
       const block = document.createElement('i');
       const segment = this.#trail[index];
-      // Empty, not absent: a block must not inherit the card's colour.
-      block.dataset.origin = segment?.origin ?? '';
-      block.style.setProperty('--origin', segment?.origin ? `var(--${segment.origin})` : '');
-      if (!segment) block.style.setProperty('--origin', '#1c2433');
-      else block.title = segment.attempts > 1 ? `${segment.origin}, after ${segment.attempts} attempts` : String(segment.origin);
+      block.dataset.origin = segment?.origin ?? 'none';
+      if (segment) block.title = segment.attempts > 1 ? `${segment.origin}, after ${segment.attempts} attempts` : String(segment.origin);
       if (segment?.attempts > 1) block.dataset.retried = '';
       return block;
     }));

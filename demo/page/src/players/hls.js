@@ -24,8 +24,8 @@ export class HlsEngine extends Engine {
     hls.on(Hls.Events.FRAG_LOADED, (_, { frag, networkDetails }) => {
       if (frag.sn !== 'initSegment') this.segment(frag.type === 'audio' ? 'audio' : 'video', (name) => networkDetails?.getResponseHeader?.(name));
     });
-    hls.on(Hls.Events.ERROR, (_, { fatal, details, reason }) => {
-      if (fatal) this.failure(reason ? `${details}: ${reason}` : details);
+    hls.on(Hls.Events.ERROR, (_, { fatal, details, reason, response }) => {
+      if (fatal) this.failure([details, reason, response?.code && `HTTP ${response.code}`].filter(Boolean).join(', '));
     });
     hls.attachMedia(this.video);
     hls.loadSource(url);

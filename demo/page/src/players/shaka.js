@@ -62,5 +62,7 @@ export class ShakaEngine extends Engine {
 
 function describe(error) {
   const name = Object.entries(shaka.util.Error.Code).find(([, code]) => code === error.code)?.[0];
-  return name ? `${name} (${error.code})` : String(error.message ?? error);
+  if (!name) return String(error.message ?? error);
+  // Its data are the URL and the status, among others.
+  return name === 'BAD_HTTP_STATUS' ? `${name}, HTTP ${error.data[1]}` : name;
 }
