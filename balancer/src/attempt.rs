@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pingora::{Error, ErrorSource, ErrorType};
 
-/// Why an attempt gave the client nothing.
+/// Why an attempt did not give the client what it asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The node refused the connection: nothing listens there.
@@ -25,6 +25,8 @@ pub enum Failure {
     Timeout,
     /// What the node sent is no answer that can be passed on.
     Malformed,
+    /// The node broke off in the middle of its answer.
+    BrokenOff,
     /// The node answered with a status that another node may not answer with.
     Status(u16),
 }
@@ -61,7 +63,7 @@ impl Failure {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::Refused | Self::ConnectTimeout | Self::Unreachable => 503,
-            Self::Stale | Self::Reset | Self::Empty | Self::Malformed => 502,
+            Self::Stale | Self::Reset | Self::Empty | Self::Malformed | Self::BrokenOff => 502,
             Self::Timeout => 504,
             Self::Status(status) => status,
         }
@@ -78,6 +80,7 @@ impl Failure {
             Self::Empty => "empty",
             Self::Timeout => "timeout",
             Self::Malformed => "malformed",
+            Self::BrokenOff => "broken_off",
             Self::Status(502) => "status_502",
             Self::Status(503) => "status_503",
             Self::Status(_) => "status_504",
@@ -99,10 +102,8 @@ pub enum Ending {
     Answered,
     /// So did its complaint about the source, which any node would repeat.
     SourceFault,
-    /// It failed before anything went to the client.
+    /// It failed.
     Failed(Failure),
-    /// It failed with a part of the answer at the client.
-    Truncated,
     /// The client left first, or the balancer gave up: not the node's doing.
     Abandoned,
 }
@@ -114,7 +115,6 @@ impl Ending {
             Self::Answered => "answered",
             Self::SourceFault => "source_fault",
             Self::Failed(failure) => failure.label(),
-            Self::Truncated => "truncated",
             Self::Abandoned => "abandoned",
         }
     }
@@ -133,8 +133,8 @@ pub struct RetryLimits {
     /// Attempts in all. Asking a node again because a kept connection was
     /// stale counts once at most.
     pub attempts: u32,
-    /// Time after the request came in after which no attempt starts or is
-    /// waited for.
+    /// Time after the request came in, or after its answer broke off, after
+    /// which no attempt starts or is waited for.
     pub deadline: Duration,
 }
 
@@ -143,8 +143,8 @@ pub struct RetryLimits {
 pub const ATTEMPT_TIME_MIN: Duration = Duration::from_millis(100);
 
 impl RetryLimits {
-    /// Time left for one more attempt of a request that came in at `started`,
-    /// after these failures. `None`: there may be none.
+    /// Time left for one more attempt of a request that has waited since
+    /// `started`, after these failures. `None`: there may be none.
     pub(crate) fn time_left(&self, started: Instant, now: Instant, failures: &[Failure]) -> Option<Duration> {
         let stale = failures
             .iter()

@@ -11,6 +11,7 @@ use crate::bound::InFlight;
 use crate::metrics::{Metrics, Outcome};
 use crate::node::Node;
 use crate::pool::{Choice, Pick};
+use crate::resume::{Rest, Resumable};
 use crate::ring::Key;
 
 /// A request from its head to the last byte of its answer.
@@ -31,6 +32,13 @@ pub(crate) struct Exchange {
     /// Nodes not to be asked again.
     tried: Vec<Arc<Node>>,
     failures: Vec<Failure>,
+    /// Since when the client has been waiting: from the request on, or since
+    /// its answer broke off.
+    waiting_since: Instant,
+    /// How to go on with the answer at the client, should it break off.
+    resumable: Option<Resumable>,
+    /// What the client still lacks of an answer that broke off.
+    rest: Option<Rest>,
 }
 
 /// An attempt that has ended.
@@ -50,6 +58,8 @@ struct Current {
     /// Of the kept connections it may use.
     generation: u64,
     started: Instant,
+    /// Its answer is on the way to the client.
+    answering: bool,
     source_fault: bool,
     // Released when the attempt ends, and by drop whatever happens.
     _in_flight: InFlight,
@@ -57,8 +67,9 @@ struct Current {
 
 impl Exchange {
     pub(crate) fn new(request_id: HeaderValue) -> Self {
+        let now = Instant::now();
         Self {
-            started: Instant::now(),
+            started: now,
             request_id,
             key: None,
             first_byte: None,
@@ -67,6 +78,9 @@ impl Exchange {
             current: None,
             tried: Vec::new(),
             failures: Vec::new(),
+            waiting_since: now,
+            resumable: None,
+            rest: None,
         }
     }
 
@@ -106,7 +120,7 @@ impl Exchange {
 
     /// Time left for one more attempt, if there may be one.
     pub(crate) fn time_left(&self, limits: &RetryLimits) -> Option<Duration> {
-        limits.time_left(self.started, Instant::now(), &self.failures)
+        limits.time_left(self.waiting_since, Instant::now(), &self.failures)
     }
 
     /// Whether a status may be held back and another node asked: one more
@@ -115,7 +129,7 @@ impl Exchange {
         let mut failures = self.failures.clone();
         failures.push(failure);
         limits
-            .time_left(self.started, Instant::now(), &failures)
+            .time_left(self.waiting_since, Instant::now(), &failures)
             .is_some()
     }
 
@@ -131,22 +145,50 @@ impl Exchange {
             choice: pick.choice,
             generation,
             started: Instant::now(),
+            answering: false,
             source_fault: false,
             _in_flight: pick.in_flight,
         });
     }
 
-    /// Notes that the node's answer has begun, and whether it complains about the source.
-    pub(crate) fn answer_begins(&mut self, source_fault: bool) {
-        self.first_byte = Some(self.started.elapsed());
+    /// Notes that the node's answer goes to the client, whether it complains
+    /// about the source, and how it could be gone on with.
+    pub(crate) fn answer_begins(&mut self, source_fault: bool, resumable: Option<Resumable>) {
+        self.first_byte.get_or_insert_with(|| self.started.elapsed());
+        self.resumable = resumable;
+        self.goes_on(source_fault);
+    }
+
+    /// Notes that the node's answer goes to the client as the rest of one that broke off.
+    pub(crate) fn answer_goes_on(&mut self) {
+        self.goes_on(false);
+    }
+
+    fn goes_on(&mut self, source_fault: bool) {
         if let Some(current) = &mut self.current {
+            current.answering = true;
             current.source_fault = source_fault;
-            current
-                .node
-                .metrics()
-                .first_byte
-                .observe(current.started.elapsed().as_secs_f64());
+            let seconds = current.started.elapsed().as_secs_f64();
+            current.node.metrics().first_byte.observe(seconds);
         }
+    }
+
+    /// Whether the attempt under way has begun to answer.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.answering)
+    }
+
+    /// What the next attempt is to bring: the rest of an answer, or `None`: all of one.
+    pub(crate) fn rest(&self) -> Option<&Rest> {
+        self.rest.as_ref()
+    }
+
+    /// Prepares to go on with an answer that broke off when `sent` bytes of its
+    /// body were at the client. False: it cannot be gone on with.
+    pub(crate) fn resume(&mut self, sent: u64) -> bool {
+        self.rest = self.resumable.as_ref().and_then(|resumable| resumable.rest(sent));
+        self.waiting_since = Instant::now();
+        self.rest.is_some()
     }
 
     /// Ends the attempt under way with a failure: its node is free and will

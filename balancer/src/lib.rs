@@ -3,7 +3,7 @@
 //! Files are named after a request's way: its [`key`] finds candidates on the
 //! [`ring`], the [`bound`] says which of them has room, the [`pool`] puts both
 //! together with the nodes' [`health`], and the proxy carries request and
-//! answer, with another [`attempt`] where one fails.
+//! answer, with another [`attempt`] where one fails, even in mid-answer.
 
 mod access;
 pub mod attempt;
@@ -22,6 +22,7 @@ pub mod pool;
 mod proxy;
 mod reply;
 mod request_id;
+mod resume;
 pub mod ring;
 
 pub use balancer::{Balancer, BalancerError, run};

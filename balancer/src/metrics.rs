@@ -43,7 +43,7 @@ impl Outcome {
     }
 }
 
-/// The metrics of all requests; those of one node are its [`NodeMetrics`].
+/// The metrics of all requests; those of one node are kept with it.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     requests: IntCounterVec,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Method, Version, header};
@@ -25,6 +24,7 @@ use crate::peer::peer;
 use crate::pool::Pool;
 use crate::reply::{self, Reply};
 use crate::request_id;
+use crate::resume::{self, Resumable};
 
 /// How the balancer names itself in `Via`. RFC 9110 §7.6.3.
 const VIA: &str = "1.1 strata";
@@ -103,6 +103,13 @@ impl ProxyHttp for Proxy {
     ) -> Result<()> {
         request.insert_header(request_id::HEADER, exchange.request_id.clone())?;
         request.append_header(header::VIA, VIA)?;
+        if let Some(rest) = exchange.rest() {
+            for name in &resume::NOT_FOR_THE_REST {
+                request.remove_header(name);
+            }
+            request.insert_header(header::RANGE, rest.range())?;
+            request.insert_header(header::IF_MATCH, rest.etag())?;
+        }
         Ok(())
     }
 
@@ -118,18 +125,34 @@ impl ProxyHttp for Proxy {
             return Ok(());
         }
         let status = response.status.as_u16();
+        let hold_back = |context| Err(Error::explain(ErrorType::HTTPStatus(status), context).into_up());
+        if let Some(rest) = exchange.rest() {
+            if is_retried(status) {
+                return hold_back("no rest of an answer");
+            }
+            if !rest.begins_with(response.status, &response.headers) {
+                return Err(
+                    Error::explain(ErrorType::InvalidHTTPHeader, "not the rest of the answer").into_up(),
+                );
+            }
+            exchange.answer_goes_on();
+            // pingora knows that a head has been sent, and sends this one's body only.
+            return Ok(());
+        }
         let fault = response.headers.get(headers::FAULT);
         let source_fault = fault.is_some_and(|fault| fault.as_bytes() == headers::FAULT_SOURCE.as_bytes());
         if is_retried(status) && !source_fault && self.may_ask_another(exchange, Failure::Status(status)) {
-            return Err(
-                Error::explain(ErrorType::HTTPStatus(status), "held back to ask another origin").into_up(),
-            );
+            return hold_back("held back to ask another origin");
         }
         if !is_framed(session.req_header(), response) {
             // Such a body ends when the connection does, however that comes about.
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, "a body of unknown length").into_up());
         }
-        exchange.answer_begins(source_fault);
+        let method = &session.req_header().method;
+        exchange.answer_begins(
+            source_fault,
+            Resumable::of(method, response.status, &response.headers),
+        );
         strip_hop_by_hop(response);
         Ok(())
     }
@@ -152,39 +175,23 @@ impl ProxyHttp for Proxy {
 
     fn fail_to_connect(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         _: &HttpPeer,
         exchange: &mut Exchange,
         error: Box<Error>,
     ) -> Box<Error> {
-        self.attempt_failed(exchange, error, false)
+        self.attempt_failed(session, exchange, error, false)
     }
 
     fn error_while_proxy(
         &self,
         _: &HttpPeer,
         session: &mut Session,
-        mut error: Box<Error>,
+        error: Box<Error>,
         exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
-        if !has_answered(session) {
-            return self.attempt_failed(exchange, error, reused);
-        }
-        // A part of this answer is at the client: nothing can follow it but the end of the connection.
-        error.set_retry(false);
-        let by_node = *error.esource() == ErrorSource::Upstream;
-        exchange.end(if by_node {
-            Ending::Truncated
-        } else {
-            Ending::Abandoned
-        });
-        exchange.outcome = Some(if by_node {
-            Outcome::Truncated
-        } else {
-            Outcome::ClientGone
-        });
-        error
+        self.attempt_failed(session, exchange, error, reused)
     }
 
     /// Answers a request that no origin has.
@@ -199,10 +206,11 @@ impl ProxyHttp for Proxy {
     {
         exchange.end(Ending::Abandoned);
         let mut status = access::CLIENT_GONE;
-        if has_answered(session) {
-            // pingora closes the connection, so that what has been sent does not look whole.
-        } else if *error.esource() == ErrorSource::Downstream {
+        if *error.esource() == ErrorSource::Downstream {
             exchange.outcome = Some(Outcome::ClientGone);
+        } else if has_answered(session) {
+            // pingora closes the connection, so that what has been sent does not look whole.
+            exchange.outcome = Some(Outcome::Truncated);
         } else {
             let failure_status = exchange.last_failure().map(Failure::status);
             status = exchange
@@ -291,19 +299,30 @@ impl Proxy {
         exchange.may_fail(failure, &self.retry) && self.pool.has_untried(&tried)
     }
 
-    /// Ends an attempt of which the client has seen nothing, and says whether another one may follow.
-    fn attempt_failed(&self, exchange: &mut Exchange, mut error: Box<Error>, reused: bool) -> Box<Error> {
-        match Failure::of(&error, reused) {
-            Some(failure) => {
-                exchange.fail(failure);
-                let time_left = exchange.time_left(&self.retry).unwrap_or(Duration::ZERO);
-                error.set_retry(!time_left.is_zero() && self.pool.has_untried(exchange.tried()));
-            }
-            None => {
-                exchange.end(Ending::Abandoned);
-                error.set_retry(false);
-            }
+    /// Ends an attempt that did not bring a whole answer, and says whether another one may follow.
+    fn attempt_failed(
+        &self,
+        session: &Session,
+        exchange: &mut Exchange,
+        mut error: Box<Error>,
+        reused: bool,
+    ) -> Box<Error> {
+        error.set_retry(false);
+        let Some(failure) = Failure::of(&error, reused) else {
+            exchange.end(Ending::Abandoned);
+            return error;
+        };
+        let mut may_follow = true;
+        if exchange.is_answering() {
+            // Nothing can follow what the client has, but the rest of it.
+            let sent = u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX);
+            may_follow = exchange.resume(sent);
+            exchange.fail(Failure::BrokenOff);
+        } else {
+            exchange.fail(failure);
         }
+        may_follow &= exchange.time_left(&self.retry).is_some() && self.pool.has_untried(exchange.tried());
+        error.set_retry(may_follow);
         error
     }
 }

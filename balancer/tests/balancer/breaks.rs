@@ -62,7 +62,7 @@ async fn nothing_is_retried_once_the_client_has_seen_a_part() {
     let requests: usize = stage.origins.iter().map(|origin| origin.requests().len()).sum();
     assert_eq!(requests, 1);
     stage
-        .counts("strata_balancer_attempts_total", &[("ending", "truncated")], 1.0)
+        .counts("strata_balancer_attempts_total", &[("ending", "broken_off")], 1.0)
         .await;
     stage
         .counts("strata_balancer_requests_total", &[("outcome", "truncated")], 1.0)

@@ -16,5 +16,6 @@ mod haproxy;
 mod health;
 mod load;
 mod origin;
+mod resumes;
 mod retries;
 mod stage;

@@ -15,6 +15,8 @@ pub(crate) enum Act {
     Serve,
     /// The same, and closes the connection, having said so.
     ServeAndClose,
+    /// Serves this film, ranges of it too.
+    Film(Film),
     /// Sends these bytes and keeps the connection.
     Send(String),
     /// Sends these bytes and closes the connection.
@@ -28,6 +30,52 @@ pub(crate) enum Act {
     /// Serves the first request of a connection, closes at the second: as an
     /// origin whose idle limit has passed.
     CloseAtSecond,
+}
+
+/// A body under a strong ETag, as origins have them.
+#[derive(Debug, Clone)]
+pub(crate) struct Film {
+    pub(crate) body: Arc<str>,
+    pub(crate) etag: &'static str,
+    /// Bytes of an answer's body after which the origin dies: the connection closes.
+    pub(crate) dies_after: Option<usize>,
+}
+
+impl Film {
+    /// Answers a request. False: the origin has died over it.
+    async fn serve(&self, stream: &mut TcpStream, head: &str) -> bool {
+        let head = head.to_ascii_lowercase();
+        let range = head
+            .lines()
+            .find_map(|line| line.strip_prefix("range: bytes=")?.split_once('-'));
+        let last = self.body.len() - 1;
+        let (first, last, status) = match range {
+            Some((first, end)) => (
+                first.parse().unwrap(),
+                end.parse().unwrap_or(last),
+                "206 Partial Content",
+            ),
+            None => (0, last, "200 OK"),
+        };
+        let (part, etag) = (&self.body[first..=last], self.etag);
+        let range = format!("content-range: bytes {first}-{last}/{}\r\n", self.body.len());
+        let range = if status.starts_with("206") {
+            range
+        } else {
+            String::new()
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: {etag}\r\n{range}\r\n",
+            part.len()
+        );
+        send(stream, &head).await;
+        send(
+            stream,
+            &part[..self.dies_after.unwrap_or(part.len()).min(part.len())],
+        )
+        .await;
+        self.dies_after.is_none()
+    }
 }
 
 /// An answer of `status` with these header lines and a body.
@@ -125,7 +173,7 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
             send(&mut stream, &answer("200 OK", "", "ready")).await;
             continue;
         }
-        shared.requests.lock().unwrap().push(head);
+        shared.requests.lock().unwrap().push(head.clone());
         let next = shared.next.lock().unwrap().pop_front();
         let act = next.unwrap_or_else(|| shared.act.lock().unwrap().clone());
         let own = answer("200 OK", "", &shared.id);
@@ -138,6 +186,11 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
                 )
                 .await;
                 return;
+            }
+            Act::Film(film) => {
+                if !film.serve(&mut stream, &head).await {
+                    return;
+                }
             }
             Act::Send(text) => send(&mut stream, &text).await,
             Act::SendAndClose(text) => {
