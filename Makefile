@@ -5,6 +5,8 @@ CARGO ?= cargo
 DEV := --workspace --locked
 
 .DEFAULT_GOAL := help
+# Cargo uses every core by itself, and setup comes before all else.
+.NOTPARALLEL:
 .PHONY: help setup setup-build build demo test test-rust test-page lint fmt
 
 help: ## Show this list

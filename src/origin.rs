@@ -14,7 +14,8 @@ use crate::node::{self, NodeArguments, Overrides};
 Examples:
   strata origin --config origin.yaml
   strata origin --listen 127.0.0.1:8081 --admin 127.0.0.1:9081 --store ./titles
-  strata origin --listen 127.0.0.1:8081 --store s3://bucket/prefix --s3-endpoint http://127.0.0.1:9000
+  strata origin --listen 127.0.0.1:8081 --admin 127.0.0.1:9081 \\
+    --store s3://bucket/prefix --s3-endpoint http://127.0.0.1:9000
 
 Credentials for S3 are found as the AWS SDK finds them: AWS_ACCESS_KEY_ID and its kin, profiles,
 or the role of the machine.

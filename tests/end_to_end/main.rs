@@ -15,6 +15,7 @@ mod support;
 mod bad_input;
 mod command_line;
 mod configuration;
+mod documentation;
 mod failover;
 mod http_semantics;
 mod identical;
