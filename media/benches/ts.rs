@@ -34,6 +34,9 @@ const ROUNDS: usize = 15;
 /// Pictures of a segment of 6 s.
 const PICTURES: u32 = 150;
 
+/// Copies of the media that are muxed in turn, so that no cache holds it.
+const COPIES: usize = 64;
+
 /// Bytes of a chunk of media.
 const CHUNK: usize = 1 << 20;
 
@@ -54,6 +57,8 @@ fn main() {
             &[Input::new(pictures, PICTURES, 512, size, 10)],
         );
     }
+    let size = 5_000_000 * 6 / 8 / (PICTURES + 9);
+    measure_uncached("pictures at 5 Mb/s, from memory", pictures, size);
     let frames = 6 * 48_000 / 1024;
     measure("sound at 128 kb/s", &[Input::new(sound, frames, 1024, 341, 1)]);
     let size = 2_500_000 * 6 / 8 / (PICTURES + 9);
@@ -129,6 +134,48 @@ fn measure(name: &str, inputs: &[Input]) {
     );
 }
 
+/// As [`measure`], with media that is in no cache of the processor.
+fn measure_uncached(name: &str, track: &Track, size: u32) {
+    let inputs: Vec<Input> = (0..COPIES)
+        .map(|_| Input::new(track, PICTURES, 512, size, 10))
+        .collect();
+    let plan = plan(&[TsTrack {
+        track,
+        samples: &inputs[0].samples,
+    }]);
+    let media: Vec<Vec<Bytes>> = inputs
+        .iter()
+        .map(|input| read(&plan, std::slice::from_ref(input)))
+        .collect();
+    let (mut muxing, mut copying) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let mut turns = media.iter().cycle();
+        let repeats = COPIES as u32;
+        muxing.push(time(repeats, || mux(&plan, turns.next().unwrap())));
+        copying.push(time(repeats, || copy(turns.next().unwrap())));
+    }
+    for (what, times) in [("mux", muxing), ("copy", copying)] {
+        let time = median(times).as_secs_f64();
+        println!(
+            "{name:<32} {:>9} bytes                   {what:<4}{:>7.1} µs  {:>6.2} GB/s",
+            plan.length(),
+            time * 1e6,
+            plan.length() as f64 / time / 1e9
+        );
+    }
+}
+
+/// The same media copied in blocks as large, and nothing else.
+fn copy(chunks: &[Bytes]) -> u64 {
+    let mut size = 0;
+    for chunk in chunks {
+        for piece in chunk.chunks(64 << 10) {
+            size += black_box(Bytes::copy_from_slice(piece)).len() as u64;
+        }
+    }
+    size
+}
+
 fn time(repeats: u32, mut work: impl FnMut() -> u64) -> Duration {
     let start = Instant::now();
     for _ in 0..repeats {
@@ -160,7 +207,8 @@ fn read(plan: &TsPlan, inputs: &[Input]) -> Vec<Bytes> {
         let strata_media::plan::Part::Source { file, range } = part else {
             panic!("source ranges only");
         };
-        let media = &inputs[file.0 as usize].media;
+        let input = inputs.iter().find(|input| input.track.file == file);
+        let media = &input.unwrap().media;
         let mut start = range.start as usize;
         while start < range.end as usize {
             let end = (range.end as usize).min((start / CHUNK + 1) * CHUNK);

@@ -44,28 +44,22 @@ impl<'a> Multiplex<'a> {
         let main = *tracks.iter().find(has_pictures).or(tracks.first())?;
         let start = main.segments.first().map_or(0, |segment| segment.start);
         let (start, end) = (main.instant(start), main.instant(main.end()));
-        let leading = |track: &&&'a Track| {
-            track
-                .segments
-                .partition_point(|segment| is_before(track, segment, start))
-        };
-        let trailing = |track: &&&'a Track| {
-            track.segments.len()
-                - track
-                    .segments
-                    .partition_point(|segment| !is_behind(track, segment, end))
-        };
-        let first = *tracks.iter().max_by_key(leading)?;
-        let last = *tracks.iter().max_by_key(trailing)?;
-        let lead = first.segments.get(..leading(&&first)).unwrap_or_default();
-        let tail_start = last.segments.len() - trailing(&&last);
-        let tail = last.segments.get(tail_start..).unwrap_or_default();
+        let others = tracks.iter().filter(|track| !std::ptr::eq(**track, main));
+        let (lead, lead_clock) = others
+            .clone()
+            .map(|track| (leading(track, start), track.timescale))
+            .max_by_key(|(lead, _)| lead.len())
+            .unwrap_or((&[], main.timescale));
+        let (tail, tail_clock) = others
+            .map(|track| (trailing(track, end), track.timescale))
+            .max_by_key(|(tail, _)| tail.len())
+            .unwrap_or((&[], main.timescale));
         Some(Self {
             main,
             lead,
-            lead_clock: first.timescale,
+            lead_clock,
             tail,
-            tail_clock: last.timescale,
+            tail_clock,
             tracks,
         })
     }
@@ -165,13 +159,25 @@ fn ticks(time: u64) -> i64 {
     i64::try_from(time).unwrap_or(i64::MAX)
 }
 
-/// Whether the segment, but for a quarter of it at most, lies before `moment`.
-fn is_before(track: &Track, segment: &Segment, moment: Instant) -> bool {
-    let late = segment.duration - segment.duration / 4;
-    track.instant(segment.start.saturating_add(late)) <= moment
+/// The first segments of `track`: those that lie before `moment` but for a quarter
+/// of each at most.
+fn leading(track: &Track, moment: Instant) -> &[Segment] {
+    let is_before = |segment: &Segment| {
+        let late = segment.duration - segment.duration / 4;
+        track.instant(segment.start.saturating_add(late)) <= moment
+    };
+    let end = track.segments.partition_point(is_before);
+    track.segments.get(..end).unwrap_or_default()
 }
 
-/// Whether the segment, but for a quarter of it at most, lies behind `moment`.
-fn is_behind(track: &Track, segment: &Segment, moment: Instant) -> bool {
-    track.instant(segment.start.saturating_add(segment.duration / 4)) >= moment
+/// The last segments of `track`: those that lie behind `moment` but for a quarter of
+/// each at most.
+fn trailing(track: &Track, moment: Instant) -> &[Segment] {
+    let is_behind =
+        |segment: &Segment| track.instant(segment.start.saturating_add(segment.duration / 4)) >= moment;
+    let start = track.segments.partition_point(|segment| !is_behind(segment));
+    track.segments.get(start..).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
