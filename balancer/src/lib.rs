@@ -21,7 +21,6 @@ mod peer;
 pub mod pool;
 mod proxy;
 mod reply;
-mod request_id;
 mod resume;
 pub mod ring;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use http::{Method, Version, header};
+use http::{HeaderValue, Method, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -23,8 +23,8 @@ use crate::metrics::{Metrics, Outcome};
 use crate::peer::peer;
 use crate::pool::Pool;
 use crate::reply::{self, Reply};
-use crate::request_id;
 use crate::resume::{self, Resumable};
+use strata_node::request_id;
 
 /// How the balancer names itself in `Via`. RFC 9110 §7.6.3.
 const VIA: &str = "1.1 strata";
@@ -54,7 +54,7 @@ impl ProxyHttp for Proxy {
     type CTX = Exchange;
 
     fn new_ctx(&self) -> Exchange {
-        Exchange::new(request_id::keep_or_make(None))
+        Exchange::new(HeaderValue::from_static("-"))
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {}

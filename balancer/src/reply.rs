@@ -7,7 +7,7 @@ use pingora::proxy::Session;
 use strata_node::headers;
 
 use crate::exchange::Exchange;
-use crate::request_id;
+use strata_node::request_id;
 
 /// A short text with a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod config;
 pub mod headers;
 pub mod listen;
+pub mod request_id;
 pub mod shutdown;
 pub mod telemetry;
 pub mod title_path;

@@ -30,7 +30,6 @@ mod media;
 mod metrics;
 mod pieces;
 mod range;
-mod request_id;
 mod route;
 mod server;
 mod service;

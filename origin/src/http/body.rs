@@ -97,7 +97,7 @@ impl Body {
             media.title().doubt();
         }
         let path = self.exchange.path();
-        tracing::warn!(path, request_id = ?self.exchange.id(), %error, "response broken off");
+        tracing::warn!(path, request_id = self.exchange.id(), %error, "response broken off");
         self.left = 0;
         error
     }

@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri}
 use serde::Serialize;
 
 use super::metrics::{Ended, Ending, Kind};
-use super::request_id;
 use super::service::Front;
 use crate::source::Tally;
+use strata_node::request_id;
 
 /// What is logged as the status of a request whose client left before there
 /// was one.
@@ -65,7 +65,7 @@ impl Exchange {
             remote,
             method: request.method().clone(),
             uri: request.uri().clone(),
-            id: request_id::keep_or_make(headers),
+            id: request_id::keep_or_make(headers.get(request_id::HEADER)),
             user_agent: header(&USER_AGENT),
             referer: header(&REFERER),
             range: header(&RANGE),
@@ -80,8 +80,8 @@ impl Exchange {
         }
     }
 
-    pub(super) fn id(&self) -> &HeaderValue {
-        &self.id
+    pub(super) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
     }
 
     pub(super) fn path(&self) -> &str {

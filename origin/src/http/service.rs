@@ -256,11 +256,11 @@ impl Front {
         exchange.fault = Some(verdict.label);
         let (path, request_id, status) = (exchange.path(), exchange.id(), verdict.status.as_u16());
         if verdict.status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(status, path, ?request_id, reason = %fault, "request failed");
+            tracing::error!(status, path, request_id, reason = %fault, "request failed");
         } else if verdict.status.is_server_error() {
-            tracing::warn!(status, path, ?request_id, reason = %fault, "request failed");
+            tracing::warn!(status, path, request_id, reason = %fault, "request failed");
         } else {
-            tracing::debug!(status, path, ?request_id, reason = %fault, "request refused");
+            tracing::debug!(status, path, request_id, reason = %fault, "request refused");
         }
         let text = Bytes::from(format!("{}\n", verdict.text));
         Answer {

@@ -4,36 +4,32 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::HeaderValue;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use http::{HeaderName, HeaderValue};
 
 /// The header that carries it.
-pub(crate) const HEADER: &str = "x-request-id";
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id that is taken over from a client, in bytes.
 const BYTES_MAX: usize = 128;
 
 /// Differs from process to process; from the system's randomness.
-static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// The id a client gave, if it can stand in a log line as it is; otherwise a new one.
-pub(crate) fn keep_or_make(given: Option<&HeaderValue>) -> HeaderValue {
+#[must_use]
+pub fn keep_or_make(given: Option<&HeaderValue>) -> HeaderValue {
     match given {
         Some(id) if is_plain(id.as_bytes()) => id.clone(),
         _ => make(),
     }
 }
 
-/// 32 hexadecimal digits: the process's seed mixed with a counter, and the counter hashed by it.
+/// 32 hexadecimal digits that no other request of this process has.
 fn make() -> HeaderValue {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let id = format!(
-        "{:016x}{:016x}",
-        *SEED ^ count,
-        xxh3_64_with_seed(&count.to_le_bytes(), *SEED)
-    );
-    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
+    let id = format!("{:016x}{:016x}", SEED.hash_one(count), SEED.hash_one(!count));
+    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("-"))
 }
 
 fn is_plain(id: &[u8]) -> bool {
