@@ -23,7 +23,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use strata_media::manifest::{dash, hls};
 use strata_media::plan::FileIndex;
 use strata_media::presentation::{Presentation, Source};
-use strata_media::read::mp4::{Movie, Reader, Step};
+use strata_media::read::mp4::{Movie, Reader, SegmentReader, SegmentStep, Step};
 use strata_media::segment::SegmentationOptions;
 use strata_media::write::fmp4;
 
@@ -90,7 +90,7 @@ fn median_of<T>(count: u32, mut work: impl FnMut() -> T) -> Duration {
 fn assemble(movie: Movie) -> Presentation {
     let sources = [Source {
         file: FileIndex(0),
-        movie,
+        content: Ok(movie),
         reference: None,
     }];
     Presentation::assemble("film", &sources, &SegmentationOptions::default()).unwrap()
@@ -144,12 +144,16 @@ impl Film {
 
     fn plan(&self, title: &Presentation, segment: usize) -> u64 {
         let track = &title.tracks[0];
-        let tables: Vec<Bytes> = track
-            .table_ranges(segment)
-            .into_iter()
-            .map(|range| self.bytes(range))
-            .collect();
-        fmp4::media(track, segment, &track.samples(segment, &tables).unwrap()).length
+        let mut reader = SegmentReader::new(track, segment);
+        let mut supplied = Vec::new();
+        loop {
+            match reader.step(supplied).unwrap() {
+                SegmentStep::Done(samples) => return fmp4::media(track, segment, &samples).length,
+                SegmentStep::Need(ranges) => {
+                    supplied = ranges.into_iter().map(|range| self.bytes(range)).collect();
+                }
+            }
+        }
     }
 }
 

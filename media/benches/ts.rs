@@ -250,7 +250,7 @@ fn title(names: &[&str]) -> Presentation {
         };
         Source {
             file: FileIndex(index as u32),
-            movie,
+            content: Ok(movie),
             reference: None,
         }
     };

@@ -2,8 +2,11 @@
 
 pub(crate) mod bandwidth;
 mod cut;
+mod edits;
+mod indexed;
 pub(crate) mod naming;
 mod timeline;
+mod walk;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +17,6 @@ use crate::codec::{self, CodecConfig, CodecError, MediaKind};
 use crate::plan::FileIndex;
 use crate::read::ism::TrackReference;
 use crate::read::mp4::{Movie, MovieTrack, ReadError};
-use crate::sample::TableError;
 use crate::segment::{self, Grid, SegmentationOptions, SyncTrack};
 use crate::text::{self, ClosedCaptions, TextTrack};
 use crate::time::{self, Instant, Timescale};
@@ -26,8 +28,9 @@ use timeline::Timeline;
 pub struct Source {
     /// Which file of the title it is.
     pub file: FileIndex,
-    /// The file's tables.
-    pub movie: Movie,
+    /// The file's tables, or why they cannot be read: the title is served without
+    /// them then.
+    pub content: Result<Movie, ReadError>,
     /// What the server manifest says of it; `None` to take every track of a
     /// file that is a title by itself.
     pub reference: Option<TrackReference>,
@@ -56,17 +59,28 @@ pub struct Presentation {
     pub target_duration: Duration,
 }
 
-/// A track that is not served, and why.
+/// A track that is not served, and why; or a whole file, when nobody knows which
+/// tracks it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedTrack {
     /// Its file.
     pub file: FileIndex,
-    /// Its identifier in the file.
-    pub source_id: u32,
-    /// What it carries.
-    pub kind: MediaKind,
+    /// Its identifier in the file, when that is known.
+    pub source_id: Option<u32>,
+    /// What it carries, when that is known.
+    pub kind: Option<MediaKind>,
     /// Why it is left out.
     pub reason: SkipReason,
+}
+
+impl fmt::Display for SkippedTrack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "file {}", self.file.0)?;
+        if let Some(id) = self.source_id {
+            write!(f, ", track {id}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
 }
 
 /// Why a track is left out.
@@ -75,6 +89,12 @@ pub enum SkipReason {
     /// Its codec is unknown, encrypted or malformed.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// The file, or the track in it, is damaged or of an unsupported form.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The server manifest names a track that the file does not have.
+    #[error("the file has no such track")]
+    Missing,
     /// It has no samples, or its edit list plays none of them.
     #[error("no sample of it is ever played")]
     Empty,
@@ -86,11 +106,11 @@ pub enum Warning {
     /// The video tracks share too few sync samples, so players cannot change
     /// rendition at every segment.
     NoSharedGrid,
-    /// Only the first stretch of the edit list is followed.
-    EditListCut {
+    /// Some edits are not followed: they change the speed, or are too many.
+    EditsNotFollowed {
         /// The track's token.
         token: String,
-        /// Number of edits that are not followed.
+        /// Number of those edits.
         edits: usize,
     },
 }
@@ -101,8 +121,8 @@ impl fmt::Display for Warning {
             Self::NoSharedGrid => f.write_str(
                 "the video tracks share too few sync samples: players cannot change rendition at every segment",
             ),
-            Self::EditListCut { token, edits } => {
-                write!(f, "{token}: the media is not played in one stretch; {edits} later edits are not followed")
+            Self::EditsNotFollowed { token, edits } => {
+                write!(f, "{token}: {edits} edits are not followed: they change the speed, or are too many")
             }
         }
     }
@@ -111,26 +131,8 @@ impl fmt::Display for Warning {
 /// Why sources do not make a title.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum AssembleError {
-    /// The server manifest names a track the file does not have.
-    #[error("file {} has no {kind:?} track{}", .file.0, .track_id.map(|id| format!(" with id {id}")).unwrap_or_default())]
-    TrackMissing {
-        /// The file.
-        file: FileIndex,
-        /// What the track should carry.
-        kind: MediaKind,
-        /// Its identifier, when the manifest states one.
-        track_id: Option<u32>,
-    },
-    /// The sample tables of a track do not hold together.
-    #[error("file {}: {source}", .file.0)]
-    Read {
-        /// The file.
-        file: FileIndex,
-        /// What is wrong.
-        source: ReadError,
-    },
     /// No track can be served.
-    #[error("no track can be served{}", .skipped.iter().map(|track| format!("; track {}: {}", track.source_id, track.reason)).collect::<String>())]
+    #[error("no track can be served{}", .skipped.iter().map(|track| format!("; {track}")).collect::<String>())]
     Nothing {
         /// The tracks and their reasons.
         skipped: Vec<SkippedTrack>,
@@ -148,11 +150,11 @@ struct Candidate<'a> {
 
 impl Presentation {
     /// Puts the tracks of `sources` on one timeline and cuts them on one grid.
-    /// `name` is the title's file name without its ending.
+    /// `name` is the title's file name without its ending. Tracks that cannot be
+    /// served are left out, see [`Self::skipped`].
     ///
     /// # Errors
-    /// When a named track is absent, a track's tables are damaged, or nothing
-    /// is left to serve.
+    /// When nothing is left to serve.
     pub fn assemble(
         name: &str,
         sources: &[Source],
@@ -161,22 +163,18 @@ impl Presentation {
         let mut skipped = Vec::new();
         let mut candidates = Vec::new();
         for source in sources {
-            for movie_track in source.selected()? {
-                match candidate(source, movie_track)? {
+            for found in source.candidates() {
+                match found {
                     Ok(candidate) => candidates.push(candidate),
-                    Err(reason) => skipped.push(SkippedTrack {
-                        file: source.file,
-                        source_id: movie_track.id,
-                        kind: movie_track.kind,
-                        reason,
-                    }),
+                    Err(track) => skipped.push(track),
                 }
             }
         }
         if candidates.is_empty() {
             return Err(AssembleError::Nothing { skipped });
         }
-        let (grid, shift) = lay_out(&candidates, options.target_duration);
+        let target = options.target_duration;
+        let (grid, shift) = lay_out(&candidates, target);
         let tokens = naming::tokens(&candidates);
         let mut warnings = Vec::new();
         if !grid.is_shared {
@@ -184,32 +182,30 @@ impl Presentation {
         }
         let mut tracks = Vec::new();
         for (candidate, token) in candidates.into_iter().zip(tokens) {
-            if candidate.timeline.edits_cut > 0 {
-                let edits = candidate.timeline.edits_cut;
-                warnings.push(Warning::EditListCut {
-                    token: token.to_string(),
-                    edits,
-                });
+            let edits = candidate.timeline.not_followed;
+            if edits > 0 {
+                let token = token.to_string();
+                warnings.push(Warning::EditsNotFollowed { token, edits });
             }
-            tracks.push(cut::track(
-                candidate,
-                token,
-                &grid,
-                shift,
-                options.target_duration,
-            )?);
+            let (file, movie_track) = (candidate.file, candidate.movie_track);
+            match cut::track(candidate, token, &grid, shift, target) {
+                Ok(track) => tracks.push(track),
+                Err(error) => skipped.push(skip(file, movie_track, error.into())),
+            }
         }
-        let name = naming::url_safe(name);
-        let (tracks, texts) = text::split_off(tracks, sources, options.target_duration);
+        if tracks.is_empty() {
+            return Err(AssembleError::Nothing { skipped });
+        }
+        let (tracks, texts) = text::split_off(tracks, sources, target);
         let references = sources.iter().filter_map(|source| source.reference.as_ref());
         Ok(Self {
-            name,
+            name: naming::url_safe(name),
             tracks,
             texts,
             closed_captions: ClosedCaptions::of(references),
             skipped,
             warnings,
-            target_duration: options.target_duration,
+            target_duration: target,
         })
     }
 
@@ -254,52 +250,61 @@ impl Presentation {
 }
 
 impl Source {
-    /// The tracks of the movie that belong to the title.
-    fn selected(&self) -> Result<Vec<&MovieTrack>, AssembleError> {
-        let Some(reference) = &self.reference else {
-            return Ok(self.movie.tracks.iter().collect());
+    /// The tracks of the movie that belong to the title, and those that do and
+    /// cannot be served.
+    fn candidates(&self) -> Vec<Result<Candidate<'_>, SkippedTrack>> {
+        let missing = |reason: SkipReason| SkippedTrack {
+            file: self.file,
+            source_id: self.reference.as_ref().and_then(|reference| reference.track_id),
+            kind: self.reference.as_ref().map(|reference| reference.kind),
+            reason,
         };
-        let found = self.movie.tracks.iter().find(|track| match reference.track_id {
+        let movie = match &self.content {
+            Ok(movie) => movie,
+            Err(error) => return vec![Err(missing(error.clone().into()))],
+        };
+        let Some(reference) = &self.reference else {
+            return movie.tracks.iter().map(|track| self.candidate(track)).collect();
+        };
+        let found = movie.tracks.iter().find(|track| match reference.track_id {
             Some(id) => track.id == id,
             None => track.kind == reference.kind,
         });
-        match found {
-            Some(track) if track.kind == reference.kind => Ok(vec![track]),
-            _ => Err(AssembleError::TrackMissing {
-                file: self.file,
-                kind: reference.kind,
-                track_id: reference.track_id,
-            }),
+        let found = found.filter(|track| track.kind == reference.kind);
+        vec![found.map_or_else(
+            || Err(missing(SkipReason::Missing)),
+            |track| self.candidate(track),
+        )]
+    }
+
+    /// Reads what the track needs to stand beside others.
+    fn candidate<'a>(&'a self, movie_track: &'a MovieTrack) -> Result<Candidate<'a>, SkippedTrack> {
+        let skip = |reason: SkipReason| skip(self.file, movie_track, reason);
+        let entries = movie_track.sample_entries.iter();
+        let codecs = entries.map(|entry| codec::read_sample_entry(entry, movie_track.handler));
+        let codecs: Result<Vec<CodecConfig>, CodecError> = codecs.collect();
+        let codecs = codecs.map_err(|error| skip(error.into()))?;
+        let timeline = timeline::read(movie_track).map_err(|error| skip(error.into()))?;
+        if timeline.is_empty() {
+            return Err(skip(SkipReason::Empty));
         }
+        Ok(Candidate {
+            file: self.file,
+            movie_track,
+            reference: self.reference.as_ref(),
+            codecs,
+            timeline,
+        })
     }
 }
 
-/// Reads what the track needs to stand beside others; the inner error is a
-/// reason to go on without it.
-fn candidate<'a>(
-    source: &'a Source,
-    movie_track: &'a MovieTrack,
-) -> Result<Result<Candidate<'a>, SkipReason>, AssembleError> {
-    let mut codecs = Vec::new();
-    for entry in &movie_track.sample_entries {
-        match codec::read_sample_entry(entry, movie_track.handler) {
-            Ok(codec) => codecs.push(codec),
-            Err(error) => return Ok(Err(error.into())),
-        }
+fn skip(file: FileIndex, track: &MovieTrack, reason: SkipReason) -> SkippedTrack {
+    SkippedTrack {
+        file,
+        source_id: Some(track.id),
+        kind: Some(track.kind),
+        reason,
     }
-    let timeline =
-        timeline::read(movie_track).map_err(|error| table_error(source.file, movie_track, error))?;
-    if timeline.is_empty() {
-        return Ok(Err(SkipReason::Empty));
-    }
-    let reference = source.reference.as_ref();
-    Ok(Ok(Candidate {
-        file: source.file,
-        movie_track,
-        reference,
-        codecs,
-        timeline,
-    }))
 }
 
 /// The grid of the title, and the shift that leaves no track with a negative time.
@@ -345,15 +350,5 @@ impl Candidate<'_> {
             end: self.timeline.end,
             tolerance: self.timeline.half_frame(timescale),
         })
-    }
-}
-
-fn table_error(file: FileIndex, track: &MovieTrack, source: TableError) -> AssembleError {
-    AssembleError::Read {
-        file,
-        source: ReadError::Table {
-            track_id: track.id,
-            source,
-        },
     }
 }

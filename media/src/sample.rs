@@ -1,15 +1,22 @@
-//! Samples and the tables they come from.
+//! Samples, and the tables and fragments they come from.
 //!
 //! A title keeps no sample in memory. It keeps one [`Cursor`] a segment, and
-//! reads the few table entries a segment needs from the source file when the
-//! segment is asked for, so its memory does not follow its number of samples.
+//! reads the few table entries or fragment heads a segment needs from the source
+//! file when the segment is asked for, so its memory does not follow its number
+//! of samples.
 
 mod cursor;
+mod fragments;
 mod layout;
+mod map;
+mod run;
 mod table;
 
-pub use cursor::Cursor;
-pub use layout::{SampleIter, TableBytes, TableLayout};
+pub use cursor::{Cursor, FragmentPlace, Place, TablePlace};
+pub use fragments::{FragmentClock, FragmentLayout, TrackExtends};
+pub use layout::{TableLayout, TableWalk};
+pub(crate) use map::{Piece, SampleMap};
+pub use run::Run;
 pub use table::{Table, Window};
 
 use thiserror::Error;
@@ -25,7 +32,7 @@ pub struct Sample {
     /// Duration in ticks of the track.
     pub duration: u32,
     /// Decode time in ticks: of the media as stored when it comes from a
-    /// [`SampleIter`], of the output timeline in [`Samples`].
+    /// reader, of the output timeline in [`Samples`].
     pub decode_time: i64,
     /// Presentation time minus decode time, in ticks.
     pub composition_offset: i32,
@@ -77,6 +84,16 @@ pub enum TableError {
         size: u32,
         /// Size of the file in bytes.
         file_size: u64,
+    },
+    /// A sample belongs to a sample entry that is not there.
+    #[error("sample {sample} uses sample entry {entry} of {count}")]
+    NoEntry {
+        /// 0-based sample index.
+        sample: u32,
+        /// 1-based number of the entry.
+        entry: u32,
+        /// Number of entries there are.
+        count: u32,
     },
     /// Times or sizes grow beyond what 63 bits hold.
     #[error("sample {sample}: times or offsets overflow")]

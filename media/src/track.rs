@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{CodecConfig, FrameRate, MediaKind};
 use crate::plan::FileIndex;
-use crate::sample::{Cursor, Samples, TableError, TableLayout};
+use crate::sample::{Cursor, Piece, SampleMap, Samples, TableError};
 use crate::time::Timescale;
 
 /// Bits a second a track takes as it is served, container included.
@@ -27,7 +27,8 @@ pub struct Segment {
     pub start: u64,
     /// Ticks until the next segment starts, or the track ends.
     pub duration: u64,
-    /// Bytes of media, without container.
+    /// Bytes of media, without container; an estimate in a fragmented file that
+    /// is read by its index.
     pub media_size: u64,
     pub(crate) cursor: Cursor,
 }
@@ -71,12 +72,8 @@ pub struct Track {
     pub bandwidth: Bandwidth,
     /// The segments in time order, at least one.
     pub segments: Vec<Segment>,
-    /// Added to decode times as stored to get those of the output timeline.
-    pub(crate) decode_shift: i64,
-    /// Added to composition offsets as stored, so that none is negative: some
-    /// readers misplace fragments with negative ones.
-    pub(crate) decode_lead: i32,
-    pub(crate) layout: TableLayout,
+    /// How its samples are found again.
+    pub(crate) samples: SampleMap,
     /// Behind the last sample.
     pub(crate) end: Cursor,
 }
@@ -106,11 +103,47 @@ impl Track {
             .ok()
     }
 
-    /// Number of samples of `segment`.
+    /// Number of samples of `segment`; by their mean duration where nobody counts
+    /// them before the segment is read, as in a fragmented file with an index.
     #[must_use]
     pub fn sample_count(&self, segment: usize) -> u32 {
         self.cursors(segment)
-            .map_or(0, |(start, end)| end.sample.saturating_sub(start.sample))
+            .map_or(0, |(start, end)| self.samples.sample_count(start, end))
+    }
+
+    /// Ranges of [`Track::file`] with the table entries that `segment` needs in a
+    /// progressive file, some of them empty; none for a segment that does not exist.
+    #[must_use]
+    pub fn table_ranges(&self, segment: usize) -> Vec<Range<u64>> {
+        let pieces = self.pieces(segment).into_iter();
+        pieces
+            .flat_map(|piece| self.samples.tables.ranges(&piece.start, &piece.end))
+            .collect()
+    }
+
+    /// The samples of `segment` of a progressive file, read from `tables`: the
+    /// bytes of each of [`Track::table_ranges`], in order.
+    ///
+    /// # Errors
+    /// When the tables are not those the presentation was made from.
+    pub fn samples(&self, segment: usize, tables: &[Bytes]) -> Result<Samples, TableError> {
+        let mut samples = Vec::new();
+        let mut tables = tables.to_vec().into_iter();
+        let lead = self.samples.decode_lead;
+        for piece in self.pieces(segment) {
+            let count = self.samples.tables.ranges(&piece.start, &piece.end).len();
+            let tables: Vec<Bytes> = tables.by_ref().take(count).collect();
+            let first = piece.start.sample.saturating_sub(piece.run.first.sample);
+            let count = piece.end.sample.saturating_sub(piece.start.sample);
+            let walk = self.samples.tables.walk(piece.start, &tables);
+            for (sample, index) in walk.take(usize::try_from(count).unwrap_or(0)).zip(first..) {
+                let mut sample = piece.run.place(sample?, index);
+                sample.decode_time = sample.decode_time.saturating_sub(lead.into());
+                sample.composition_offset = sample.composition_offset.saturating_add(lead);
+                samples.push(sample);
+            }
+        }
+        Ok(Samples(samples))
     }
 
     /// When `segment` starts to be decoded and when what follows it does, in
@@ -118,41 +151,15 @@ impl Track {
     #[must_use]
     pub fn decode_times(&self, segment: usize) -> Option<Range<i64>> {
         let (start, end) = self.cursors(segment)?;
-        let output = |cursor: Cursor| cursor.decode_time.saturating_add(self.decode_shift);
+        let output = |cursor: Cursor| self.samples.decode_time(&cursor);
         Some(output(start)..output(end))
     }
 
-    /// Ranges of [`Track::file`] with the table entries that `segment` needs,
-    /// some of them empty; none for a segment that does not exist.
-    #[must_use]
-    pub fn table_ranges(&self, segment: usize) -> Vec<Range<u64>> {
+    /// The parts of `segment`; none for a segment that does not exist.
+    pub(crate) fn pieces(&self, segment: usize) -> Vec<Piece> {
         self.cursors(segment)
-            .map(|(start, end)| self.layout.ranges(&start, &end))
+            .map(|(start, end)| self.samples.pieces(start, end))
             .unwrap_or_default()
-    }
-
-    /// The samples of `segment`, read from `tables`: the bytes of each of
-    /// [`Track::table_ranges`], in order.
-    ///
-    /// # Errors
-    /// When the tables are not those the presentation was made from.
-    pub fn samples(&self, segment: usize, tables: &[Bytes]) -> Result<Samples, TableError> {
-        let Some((start, end)) = self.cursors(segment) else {
-            return Ok(Samples::default());
-        };
-        let count = end.sample.saturating_sub(start.sample);
-        let mut samples = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
-        for sample in self
-            .layout
-            .walk(start, tables)
-            .take(usize::try_from(count).unwrap_or(0))
-        {
-            let mut sample = sample?;
-            sample.decode_time = sample.decode_time.saturating_add(self.decode_shift);
-            sample.composition_offset = sample.composition_offset.saturating_add(self.decode_lead);
-            samples.push(sample);
-        }
-        Ok(Samples(samples))
     }
 
     /// Bytes of memory the track holds on the heap.
@@ -165,7 +172,8 @@ impl Track {
             .iter()
             .map(|codec| size_of_val(codec) + codec.heap_size())
             .sum();
-        text + language + codecs + self.segments.capacity() * size_of::<Segment>()
+        let segments = self.segments.capacity() * size_of::<Segment>();
+        text + language + codecs + segments + self.samples.heap_size()
     }
 
     fn cursors(&self, segment: usize) -> Option<(Cursor, Cursor)> {

@@ -38,7 +38,7 @@ fn serve(file: &Bytes) -> Result<(), String> {
     let movie = support::read(file).map_err(|error| error.to_string())?;
     let sources = [Source {
         file: FileIndex(0),
-        movie,
+        content: Ok(movie),
         reference: None,
     }];
     let title = Presentation::assemble("film", &sources, &SegmentationOptions::default())
@@ -46,14 +46,8 @@ fn serve(file: &Bytes) -> Result<(), String> {
     for track in &title.tracks {
         assert!(!fmp4::init(track).is_empty());
         for segment in 0..track.segments.len() {
-            let tables: Vec<Bytes> = track
-                .table_ranges(segment)
-                .into_iter()
-                .map(|range| file.slice(range.start as usize..range.end as usize))
-                .collect();
-            let samples = track
-                .samples(segment, &tables)
-                .map_err(|error| error.to_string())?;
+            let (samples, _) =
+                support::read_samples(track, segment, file).map_err(|error| error.to_string())?;
             let plan = fmp4::media(track, segment, &samples);
             for part in &plan.parts {
                 if let strata_media::plan::Part::Source { range, .. } = part {

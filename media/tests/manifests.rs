@@ -56,7 +56,7 @@ fn harbour() -> Title {
         .zip(0..)
         .map(|(reference, index)| Source {
             file: FileIndex(index),
-            movie: support::read(&files[index as usize]).unwrap(),
+            content: Ok(support::read(&files[index as usize]).unwrap()),
             reference: Some(reference),
         })
         .collect();

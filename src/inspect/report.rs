@@ -64,8 +64,8 @@ pub(super) struct SegmentReport {
 #[derive(Serialize)]
 pub(super) struct SkippedReport {
     pub(super) file: u32,
-    pub(super) source_id: u32,
-    pub(super) kind: &'static str,
+    pub(super) source_id: Option<u32>,
+    pub(super) kind: Option<&'static str>,
     pub(super) reason: String,
 }
 
@@ -103,7 +103,7 @@ impl Report {
         let skipped = presentation.skipped.iter().map(|track| SkippedReport {
             file: track.file.0,
             source_id: track.source_id,
-            kind: kind(track.kind),
+            kind: track.kind.map(kind),
             reason: track.reason.to_string(),
         });
         let duration = presentation.duration();

@@ -27,11 +27,14 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if !report.skipped.is_empty() {
         writeln!(out, "\nSkipped")?;
         for track in &report.skipped {
-            writeln!(
-                out,
-                "  file {}, track {} ({}): {}",
-                track.file, track.source_id, track.kind, track.reason
-            )?;
+            write!(out, "  file {}", track.file)?;
+            if let Some(id) = track.source_id {
+                write!(out, ", track {id}")?;
+            }
+            if let Some(kind) = track.kind {
+                write!(out, " ({kind})")?;
+            }
+            writeln!(out, ": {}", track.reason)?;
         }
     }
     if !report.warnings.is_empty() {

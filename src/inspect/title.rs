@@ -11,7 +11,8 @@ use bytes::Bytes;
 use strata_media::plan::{FileIndex, Plan};
 use strata_media::presentation::{Presentation, Source};
 use strata_media::read::ism::{self, MANIFEST_SIZE_MAX};
-use strata_media::read::mp4::{Movie, Reader, Step};
+use strata_media::read::mp4::{Movie, ReadError, Reader, SegmentReader, SegmentStep, Step};
+use strata_media::sample::Samples;
 use strata_media::segment::SegmentationOptions;
 use strata_media::track::Track;
 use strata_media::write::fmp4;
@@ -29,7 +30,7 @@ pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     pub(super) size: u64,
     file: File,
-    movie: Movie,
+    movie: Result<Movie, ReadError>,
 }
 
 /// A segment and what it is made of.
@@ -92,13 +93,8 @@ impl Title {
             count.saturating_sub(1)
         );
         let source = self.file(track.file).context("the track names no file")?;
-        let ranges = track.table_ranges(segment);
-        let tables: Vec<Bytes> = ranges
-            .into_iter()
-            .map(|range| source.bytes(range))
-            .collect::<anyhow::Result<_>>()?;
-        let samples = track
-            .samples(segment, &tables)
+        let samples = source
+            .samples(track, segment)
             .with_context(|| track.token.clone())?;
         Ok(SegmentPlan {
             track,
@@ -113,8 +109,22 @@ impl Title {
 }
 
 impl SourceFile {
+    fn samples(&self, track: &Track, segment: usize) -> anyhow::Result<Samples> {
+        let mut reader = SegmentReader::new(track, segment);
+        let mut supplied = Vec::new();
+        loop {
+            match reader.step(supplied)? {
+                SegmentStep::Done(samples) => return Ok(samples),
+                SegmentStep::Need(ranges) => {
+                    let reads = ranges.into_iter().map(|range| self.bytes(range));
+                    supplied = reads.collect::<anyhow::Result<_>>()?;
+                }
+            }
+        }
+    }
+
     fn open(path: PathBuf) -> anyhow::Result<Self> {
-        let open = || -> anyhow::Result<(File, u64, Movie)> {
+        let open = || -> anyhow::Result<(File, u64, Result<Movie, ReadError>)> {
             let file = File::open(&path)?;
             let size = file.metadata()?.len();
             let movie = read_movie(&file, size)?;
@@ -166,7 +176,7 @@ fn read_manifest(path: &Path) -> anyhow::Result<(Vec<SourceFile>, Vec<Source>)> 
             .context("a file was just opened")?;
         sources.push(Source {
             file: FileIndex(u32::try_from(index)?),
-            movie,
+            content: movie,
             reference: Some(reference),
         });
     }
@@ -177,19 +187,22 @@ fn read_file(path: &Path) -> anyhow::Result<(Vec<SourceFile>, Vec<Source>)> {
     let file = SourceFile::open(path.to_owned())?;
     let source = Source {
         file: FileIndex(0),
-        movie: file.movie.clone(),
+        content: file.movie.clone(),
         reference: None,
     };
     Ok((vec![file], vec![source]))
 }
 
-fn read_movie(file: &File, size: u64) -> anyhow::Result<Movie> {
+/// The tables of a file, or what is wrong with it; the outer error is one of
+/// reading.
+fn read_movie(file: &File, size: u64) -> anyhow::Result<Result<Movie, ReadError>> {
     let mut reader = Reader::new(size);
-    let mut step = reader.step(None)?;
+    let mut step = reader.step(None);
     loop {
         match step {
-            Step::Need(range) => step = reader.step(Some(read_range(file, range)?))?,
-            Step::Done(movie) => return Ok(movie),
+            Ok(Step::Need(range)) => step = reader.step(Some(read_range(file, range)?)),
+            Ok(Step::Done(movie)) => return Ok(Ok(movie)),
+            Err(error) => return Ok(Err(error)),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::codec::{
 };
 use crate::plan::FileIndex;
 use crate::presentation::Presentation;
-use crate::sample::{Cursor, TableLayout};
+use crate::sample::{Cursor, SampleMap};
 use crate::time::Timescale;
 use crate::track::{Bandwidth, Segment, Track};
 
@@ -98,9 +98,7 @@ fn track(name: &str, bitrate: u64, timescale: u32, config: CodecConfig, segments
             average: bitrate,
         },
         segments,
-        decode_shift: 0,
-        decode_lead: 0,
-        layout: TableLayout::default(),
+        samples: SampleMap::default(),
         end: Cursor::default(),
     }
 }

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use super::naming::Token;
 use super::timeline::Timeline;
-use super::{AssembleError, Candidate, bandwidth, table_error};
+use super::{Candidate, bandwidth, indexed};
 use crate::codec::{FrameRate, MediaKind};
-use crate::read::mp4::MovieTrack;
-use crate::sample::TableError;
+use crate::read::mp4::{FragmentIndex, MovieTrack, ReadError};
+use crate::sample::{Cursor, SampleMap};
 use crate::segment::Grid;
 use crate::time::{Instant, Timescale};
 use crate::track::{Segment, Track};
+
+/// Fragments have to last this long on average for where they start to be kept:
+/// 8 bytes a fragment are much for one of a few samples.
+const KEPT_FRAGMENT_MIN: Duration = Duration::from_millis(500);
 
 /// Makes the track, its times moved by `shift`.
 pub(super) fn track(
@@ -19,7 +23,7 @@ pub(super) fn track(
     grid: &Grid,
     shift: Instant,
     target: Duration,
-) -> Result<Track, AssembleError> {
+) -> Result<Track, ReadError> {
     let language = candidate.language();
     let Candidate {
         file,
@@ -30,23 +34,16 @@ pub(super) fn track(
     } = candidate;
     let timescale = movie_track.timescale;
     let offset = shift.on(timescale);
-    let total_shift = timeline.shift.saturating_add(offset);
-    let segments = cut(movie_track, &timeline, grid, offset, target);
-    let mut segments = segments.map_err(|error| table_error(file, movie_track, error))?;
-    close(&mut segments, timeline.end.saturating_add(offset));
+    let mut cut = Cut::new(movie_track, &timeline, grid, offset, target);
+    match &movie_track.index {
+        Some(index) => cut.fragments(movie_track, &timeline, index),
+        None => cut.samples(movie_track, &timeline)?,
+    }
+    let (segments, counts) = cut.close(timeline.end.saturating_add(offset));
     let sizes: Vec<(u64, u64)> = segments
         .iter()
-        .zip(
-            segments
-                .iter()
-                .skip(1)
-                .map(|next| next.cursor)
-                .chain([timeline.last]),
-        )
-        .map(|(segment, next)| {
-            let count = next.sample.saturating_sub(segment.cursor.sample);
-            (bandwidth::served_size(segment, count), segment.duration)
-        })
+        .zip(counts)
+        .map(|(segment, count)| (bandwidth::served_size(segment, count), segment.duration))
         .collect();
     Ok(Track {
         kind: movie_track.kind,
@@ -64,79 +61,172 @@ pub(super) fn track(
         presentation_time_offset: offset.unsigned_abs(),
         bandwidth: bandwidth::of(&sizes, timescale, target),
         segments,
-        decode_shift: total_shift.saturating_sub(timeline.decode_lead.into()),
-        decode_lead: timeline.decode_lead,
-        layout: movie_track.layout,
-        end: timeline.last,
+        end: timeline.runs.last().map(|run| run.end).unwrap_or_default(),
+        samples: SampleMap {
+            tables: movie_track.layout,
+            fragments: movie_track.fragments.clone(),
+            heads: heads(movie_track, &timeline),
+            decode_lead: timeline.decode_lead,
+            mean_duration: timeline.mean_duration(),
+            runs: timeline.runs.iter().map(|run| run.later(offset)).collect(),
+        },
     })
+}
+
+/// Where fragments start, unless there are very many of them.
+fn heads(track: &MovieTrack, timeline: &Timeline) -> Vec<u64> {
+    let heads: Vec<u64> = match &track.index {
+        Some(index) => index.fragments.iter().map(|fragment| fragment.offset).collect(),
+        None => track.fragment_offsets().collect(),
+    };
+    let mean = timeline.media_duration / (heads.len().max(1) as u64);
+    let shortest = track.timescale.ticks_of(KEPT_FRAGMENT_MIN).unsigned_abs();
+    if mean < shortest { Vec::new() } else { heads }
 }
 
 /// A boundary less than the target duration divided by this after a track's
 /// first sample does not cut it.
 const PRIMING_DIVISOR: u32 = 10;
 
-/// Walks the samples that are sent and starts a segment at the first sync
-/// sample at or behind each boundary; pictures may come half a frame early,
+/// A track on its way into segments: one starts at the first place where decoding
+/// can start at or behind each boundary. Pictures may come half a frame early,
 /// since renditions round their times each their own way.
-fn cut(
-    track: &MovieTrack,
-    timeline: &Timeline,
-    grid: &Grid,
+struct Cut<'g> {
+    timescale: Timescale,
+    /// The boundaries that have not been passed.
+    boundaries: std::iter::Peekable<std::slice::Iter<'g, Instant>>,
+    early: i64,
+    /// Added to times to get those of the output timeline.
     offset: i64,
-    target: Duration,
-) -> Result<Vec<Segment>, TableError> {
-    let early = match track.kind {
-        MediaKind::Video => track.timescale.ticks_of(timeline.half_frame(track.timescale)),
-        MediaKind::Audio | MediaKind::Text => 0,
-    };
-    // Sound begins a moment before the pictures, with its priming: what comes
-    // this early belongs to the first segment, not in one of its own.
-    let first = track
-        .timescale
-        .instant(timeline.start)
-        .after(target / PRIMING_DIVISOR);
-    let boundaries = grid.boundaries.iter();
-    let mut boundaries = boundaries.skip_while(|boundary| **boundary < first).peekable();
-    let mut segments: Vec<Segment> = Vec::new();
-    let mut samples = track.samples().starting_at(timeline.first);
-    for _ in 0..timeline.sample_count() {
-        let cursor = samples.cursor();
-        let Some(sample) = samples.next().transpose()? else {
-            break;
-        };
-        let shown = sample.presentation_time().saturating_add(timeline.shift);
-        let moment = track.timescale.instant(shown.saturating_add(early));
-        let mut starts = segments.is_empty();
-        if sample.is_sync {
-            while boundaries.next_if(|boundary| **boundary <= moment).is_some() {
+    segments: Vec<Segment>,
+    /// Number of samples of each segment.
+    counts: Vec<u32>,
+}
+
+/// A sample, or a fragment.
+struct Item {
+    /// Its presentation time from the start of the presentation.
+    shown: i64,
+    is_sync: bool,
+    size: u64,
+    samples: u32,
+    cursor: Cursor,
+}
+
+impl<'g> Cut<'g> {
+    fn new(track: &MovieTrack, timeline: &Timeline, grid: &'g Grid, offset: i64, target: Duration) -> Self {
+        let timescale = track.timescale;
+        // Sound begins a moment before the pictures, with its priming: what comes
+        // this early belongs to the first segment, not in one of its own.
+        let first = timescale.instant(timeline.start).after(target / PRIMING_DIVISOR);
+        let passed = grid.boundaries.partition_point(|boundary| *boundary < first);
+        let boundaries = grid.boundaries.get(passed..).unwrap_or_default();
+        Self {
+            timescale,
+            boundaries: boundaries.iter().peekable(),
+            early: match track.kind {
+                MediaKind::Video => timescale.ticks_of(timeline.half_frame(timescale)),
+                MediaKind::Audio | MediaKind::Text => 0,
+            },
+            offset,
+            segments: Vec::new(),
+            counts: Vec::new(),
+        }
+    }
+
+    /// Cuts between samples.
+    fn samples(&mut self, track: &MovieTrack, timeline: &Timeline) -> Result<(), ReadError> {
+        for (run, number) in timeline.runs.iter().zip(0..) {
+            let mut samples = track.samples().starting_at(run.first);
+            for index in 0..run.sample_count() {
+                let cursor = samples.cursor().in_run(number);
+                let Some(sample) = samples.next().transpose()? else {
+                    break;
+                };
+                let sample = run.place(sample, index);
+                let shown = sample.presentation_time();
+                self.add(&Item {
+                    // What comes right before a run is part of it.
+                    shown: run.opens.map_or(shown, |opens| shown.max(opens)),
+                    is_sync: sample.is_sync,
+                    size: sample.size.into(),
+                    samples: 1,
+                    cursor,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts between fragments.
+    fn fragments(&mut self, track: &MovieTrack, timeline: &Timeline, index: &FragmentIndex) {
+        let Some(run) = timeline.runs.first() else { return };
+        let played = indexed::played(index, run);
+        for fragment in played {
+            let behind = indexed::offset_behind(index, fragment);
+            let duration = indexed::duration(index, fragment);
+            let samples = duration / u64::from(index.mean_duration.max(1));
+            self.add(&Item {
+                shown: fragment.time.saturating_add(run.shift),
+                is_sync: fragment.is_sync || track.kind != MediaKind::Video,
+                size: index.media_size(behind.saturating_sub(fragment.offset)),
+                samples: u32::try_from(samples).unwrap_or(u32::MAX),
+                cursor: Cursor::at_fragment(fragment.offset, 0, index.decode_time(fragment)),
+            });
+        }
+    }
+
+    fn add(&mut self, item: &Item) {
+        let moment = self.timescale.instant(item.shown.saturating_add(self.early));
+        let mut starts = self.segments.is_empty();
+        if item.is_sync {
+            while self.boundaries.next_if(|boundary| **boundary <= moment).is_some() {
                 starts = true;
             }
         }
-        let start = shown.saturating_add(offset).max(0).unsigned_abs();
+        let start = item.shown.saturating_add(self.offset).max(0).unsigned_abs();
         if starts {
-            segments.push(Segment {
+            self.segments.push(Segment {
                 start,
                 duration: 0,
                 media_size: 0,
-                cursor,
+                cursor: item.cursor,
             });
+            self.counts.push(0);
         }
-        if let Some(segment) = segments.last_mut() {
+        if let (Some(segment), Some(count)) = (self.segments.last_mut(), self.counts.last_mut()) {
             segment.start = segment.start.min(start);
-            segment.media_size += u64::from(sample.size);
+            segment.media_size = segment.media_size.saturating_add(item.size);
+            *count = count.saturating_add(item.samples);
         }
     }
-    Ok(segments)
-}
 
-/// Lets each segment last until the next one starts, the last until `end`.
-fn close(segments: &mut [Segment], end: i64) {
-    let mut next = end.max(0).unsigned_abs();
-    for segment in segments.iter_mut().rev() {
-        // Pictures shown before the ones of the segment before would run time backwards.
-        segment.start = segment.start.min(next);
-        segment.duration = next - segment.start;
-        next = segment.start;
+    /// Lets each segment last until the next one starts, the last until `end`.
+    /// One that would last no time is part of the one before.
+    fn close(self, end: i64) -> (Vec<Segment>, Vec<u32>) {
+        let end = end.max(0).unsigned_abs();
+        let mut segments: Vec<Segment> = Vec::with_capacity(self.segments.len());
+        let mut counts: Vec<u32> = Vec::with_capacity(self.counts.len());
+        for (segment, count) in self.segments.into_iter().zip(self.counts) {
+            let is_instant = |last: &Segment| segment.start <= last.start || end <= segment.start;
+            match (segments.last_mut(), counts.last_mut()) {
+                (Some(last), Some(total)) if is_instant(last) => {
+                    last.media_size = last.media_size.saturating_add(segment.media_size);
+                    *total = total.saturating_add(count);
+                }
+                _ => {
+                    segments.push(segment);
+                    counts.push(count);
+                }
+            }
+        }
+        let mut next = end;
+        for segment in segments.iter_mut().rev() {
+            segment.start = segment.start.min(next);
+            segment.duration = next - segment.start;
+            next = segment.start;
+        }
+        (segments, counts)
     }
 }
 
@@ -162,7 +252,7 @@ fn frame_rate(timeline: &Timeline, timescale: Timescale) -> FrameRate {
     if let Some(duration) = timeline.constant_duration().filter(|duration| *duration > 0) {
         return reduced(scale, duration.into());
     }
-    let frames = u64::from(timeline.sample_count()).saturating_mul(scale);
+    let frames = timeline.sample_count.saturating_mul(scale);
     let ticks = timeline.media_duration.max(1);
     for (numerator, denominator) in COMMON_RATES {
         let (mean, common) = (

@@ -95,7 +95,7 @@ impl Title {
             .enumerate()
             .map(|(index, file)| Source {
                 file: FileIndex(index as u32),
-                movie: support::read(file).unwrap(),
+                content: Ok(support::read(file).unwrap()),
                 reference: references.get(index).cloned(),
             })
             .collect();
@@ -136,12 +136,7 @@ impl Title {
     pub fn bytes(&self, fragment: &Fragment, noun: Noun) -> Vec<u8> {
         let track = &self.presentation.tracks[fragment.track];
         let file = &self.files[track.file.0 as usize];
-        let tables: Vec<Bytes> = track
-            .table_ranges(fragment.segment)
-            .into_iter()
-            .map(|range| file.slice(range.start as usize..range.end as usize))
-            .collect();
-        let samples = track.samples(fragment.segment, &tables).unwrap();
+        let (samples, _) = support::read_samples(track, fragment.segment, file).unwrap();
         support::carry_out(&smooth::fragment(track, fragment, noun, &samples), &self.files)
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use strata_media::plan::{FileIndex, Part, Plan};
 use strata_media::presentation::{Presentation, Source};
-use strata_media::read::mp4::{Movie, ReadError, Reader, Step};
+use strata_media::read::mp4::{Movie, ReadError, Reader, SegmentReader, SegmentStep, Step};
+use strata_media::sample::Samples;
 use strata_media::segment::SegmentationOptions;
 use strata_media::track::Track;
 use strata_media::write::fmp4;
@@ -63,7 +64,7 @@ pub fn assemble(files: &[Bytes], target: Duration) -> Presentation {
         .enumerate()
         .map(|(index, file)| Source {
             file: FileIndex(index as u32),
-            movie: read(file).unwrap(),
+            content: Ok(read(file).unwrap()),
             reference: None,
         })
         .collect();
@@ -92,15 +93,41 @@ pub fn carry_out(plan: &Plan, files: &[Bytes]) -> Vec<u8> {
     out
 }
 
+/// The samples of a segment, read as the origin would; with it the number of
+/// rounds and of bytes that took.
+pub fn read_samples(track: &Track, segment: usize, file: &Bytes) -> Result<(Samples, Reads), ReadError> {
+    let mut reader = SegmentReader::new(track, segment);
+    let mut reads = Reads::default();
+    let mut supplied = Vec::new();
+    loop {
+        match reader.step(supplied)? {
+            SegmentStep::Done(samples) => return Ok((samples, reads)),
+            SegmentStep::Need(ranges) => {
+                reads.rounds += 1;
+                supplied = ranges
+                    .into_iter()
+                    .map(|range| {
+                        assert!(range.start < range.end && range.end <= file.len() as u64);
+                        reads.bytes += range.end - range.start;
+                        file.slice(range.start as usize..range.end as usize)
+                    })
+                    .collect();
+            }
+        }
+    }
+}
+
+/// What reading took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    pub rounds: u32,
+    pub bytes: u64,
+}
+
 /// Media segment `segment` of `track`.
 pub fn media_segment(track: &Track, segment: usize, files: &[Bytes]) -> Vec<u8> {
     let file = &files[track.file.0 as usize];
-    let tables: Vec<Bytes> = track
-        .table_ranges(segment)
-        .into_iter()
-        .map(|range| file.slice(range.start as usize..range.end as usize))
-        .collect();
-    let samples = track.samples(segment, &tables).unwrap();
+    let (samples, _) = read_samples(track, segment, file).unwrap();
     carry_out(&fmp4::media(track, segment, &samples), files)
 }
 

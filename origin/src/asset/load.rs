@@ -11,7 +11,7 @@ use strata_media::codec::MediaKind;
 use strata_media::plan::FileIndex;
 use strata_media::presentation::{Presentation, Source};
 use strata_media::read::ism::{self, MANIFEST_SIZE_MAX, ServerManifest, TrackReference};
-use strata_media::read::mp4::Movie;
+use strata_media::read::mp4::{Movie, ReadError};
 use strata_media::segment::SegmentationOptions;
 
 use super::error::LoadError;
@@ -54,7 +54,7 @@ impl Loader {
                 references: vec![None],
             };
             let movie = movie::read(&self.store, title, &opened, &budget, tally).await?;
-            return self.assemble(title, None, vec![(file, opened.meta, movie)]).await;
+            return self.assemble(title, None, vec![(file, opened.meta, Ok(movie))]).await;
         }
         let manifest = self.server_manifest(title, &opened, &budget, tally).await?;
         let files = files(title, manifest)?;
@@ -63,7 +63,12 @@ impl Loader {
             async move {
                 let opened = movie::open(&self.store, &file.object, tally).await;
                 let opened = opened.map_err(LoadError::of_file)?;
-                let movie = movie::read(&self.store, &file.object, &opened, budget, tally).await?;
+                let movie = match movie::read(&self.store, &file.object, &opened, budget, tally).await {
+                    Ok(movie) => Ok(movie),
+                    // One bad file is no reason not to serve the others.
+                    Err(LoadError::Mp4 { error, .. }) => Err(ReadError::clone(&error)),
+                    Err(error) => return Err(error),
+                };
                 Ok::<_, LoadError>((file, opened.meta, movie))
             }
         });
@@ -105,7 +110,7 @@ impl Loader {
         &self,
         title: &str,
         manifest: Option<ObjectMeta>,
-        files: Vec<(File, ObjectMeta, Movie)>,
+        files: Vec<(File, ObjectMeta, Result<Movie, ReadError>)>,
     ) -> Result<Title, LoadError> {
         let mut objects = Vec::with_capacity(files.len());
         let mut sources = Vec::new();
@@ -115,7 +120,7 @@ impl Loader {
             for reference in file.references {
                 sources.push(Source {
                     file: FileIndex(index),
-                    movie: movie.clone(),
+                    content: movie.clone(),
                     reference,
                 });
             }
@@ -128,8 +133,10 @@ impl Loader {
         let assembled = work.await.map_err(|_| LoadError::Lost)?;
         let presentation = assembled.map_err(|error| LoadError::Assemble(Arc::new(error)))?;
         for skipped in &presentation.skipped {
+            let file = usize::try_from(skipped.file.0).ok();
+            let object = file.and_then(|file| objects.get(file)).map_or("", SourceObject::name);
             let (track, reason) = (skipped.source_id, &skipped.reason);
-            tracing::warn!(title, file = skipped.file.0, track, %reason, "track left out");
+            tracing::warn!(title, object, track, %reason, "track left out");
         }
         for warning in &presentation.warnings {
             tracing::warn!(title, %warning, "players will be hurt");

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use strata_cache::Outcome;
 use strata_media::plan::{Part, Plan};
+use strata_media::read::mp4::{SegmentReader, SegmentStep};
 use strata_media::track::Track;
 use strata_media::write::fmp4;
 
@@ -19,7 +20,7 @@ use super::pieces::{ChunkId, PlanPiece, PlanPieces};
 use crate::asset::Title;
 use crate::source::{Piece, SourceError, SourceFault, Tally};
 
-/// Ranges of sample tables read at the same time.
+/// Ranges of sample tables, or of the heads of fragments, read at the same time.
 const TABLE_READS: usize = 8;
 
 /// Plans media segment `segment` of `track`.
@@ -32,18 +33,25 @@ pub(super) async fn plan(
     let object = title
         .object(track.file)
         .ok_or(Fault::Bug("a track without a file"))?;
-    let reads: Vec<_> = track
-        .table_ranges(segment)
-        .into_iter()
-        .map(|range| object.read(range, tally))
-        .collect();
-    let tables: Vec<Bytes> = stream::iter(reads).buffered(TABLE_READS).try_collect().await?;
     let corrupt = |reason: String| Fault::Corrupt {
         object: object.name().to_owned(),
         reason,
     };
-    let samples = track.samples(segment, &tables);
-    let samples = samples.map_err(|error| corrupt(error.to_string()))?;
+    let mut reader = SegmentReader::new(track, segment);
+    let mut supplied: Vec<Bytes> = Vec::new();
+    let samples = loop {
+        let step = reader.step(supplied);
+        match step.map_err(|error| corrupt(error.to_string()))? {
+            SegmentStep::Done(samples) => break samples,
+            SegmentStep::Need(ranges) => {
+                let reads: Vec<_> = ranges
+                    .into_iter()
+                    .map(|range| object.read(range, tally))
+                    .collect();
+                supplied = stream::iter(reads).buffered(TABLE_READS).try_collect().await?;
+            }
+        }
+    };
     let plan = fmp4::media(track, segment, &samples);
     for part in &plan.parts {
         if let Part::Source { file, range } = part {

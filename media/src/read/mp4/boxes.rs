@@ -54,6 +54,21 @@ impl BoxHeader {
             end,
         })
     }
+
+    /// Size of the whole box in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.end.saturating_sub(self.offset)
+    }
+
+    pub(super) fn too_many(&self, what: &'static str, count: u64, limit: u64) -> ReadError {
+        ReadError::TooMany {
+            kind: self.kind,
+            offset: self.offset,
+            what,
+            count,
+            limit,
+        }
+    }
 }
 
 /// A box whose bytes are at hand.
@@ -100,11 +115,16 @@ impl BoxBytes {
         })
     }
 
-    /// The payload of a full box (§4.2.2): its version and the fields.
+    /// The payload of a full box (§4.2.2): its version, flags and fields.
     pub(super) fn full(&self) -> Result<FullBox, ReadError> {
         let mut fields = self.fields();
-        let [version, ..] = fields.u32()?.to_be_bytes();
-        Ok(FullBox { version, fields })
+        let word = fields.u32()?;
+        let [version, ..] = word.to_be_bytes();
+        Ok(FullBox {
+            version,
+            flags: word & 0x00ff_ffff,
+            fields,
+        })
     }
 
     /// The payload as a sequence of fields.
@@ -116,6 +136,20 @@ impl BoxBytes {
         }
     }
 
+    /// A box whose bytes `whole` are at hand; `header` is its own.
+    pub(super) fn new(header: BoxHeader, whole: Bytes) -> Self {
+        let head = usize::try_from(header.payload - header.offset).unwrap_or(usize::MAX);
+        Self {
+            header,
+            payload: whole.slice(head.min(whole.len())..),
+            whole,
+        }
+    }
+
+    pub(super) fn too_many(&self, what: &'static str, count: u64, limit: u64) -> ReadError {
+        self.header.too_many(what, count, limit)
+    }
+
     pub(super) fn bad(&self, reason: &'static str) -> ReadError {
         ReadError::BadValue {
             kind: self.header.kind,
@@ -125,9 +159,11 @@ impl BoxBytes {
     }
 }
 
-/// A payload that starts with a version and flags, which no box read here needs.
+/// A payload that starts with a version and flags.
 pub(super) struct FullBox {
     pub(super) version: u8,
+    /// 24 bits.
+    pub(super) flags: u32,
     pub(super) fields: Fields,
 }
 
@@ -202,15 +238,10 @@ impl Iterator for Boxes {
                 kind: header.kind,
                 offset: header.offset,
             };
-            let size = usize::try_from(header.end - header.offset).map_err(|_| truncated.clone())?;
-            let head = usize::try_from(header.payload - header.offset).map_err(|_| truncated)?;
+            let size = usize::try_from(header.size()).map_err(|_| truncated)?;
             let whole = self.bytes.split_to(size.min(self.bytes.len()));
             self.offset = header.end;
-            Ok(BoxBytes {
-                header,
-                payload: whole.slice(head.min(whole.len())..),
-                whole,
-            })
+            Ok(BoxBytes::new(header, whole))
         });
         if read.is_err() {
             self.bytes.clear();

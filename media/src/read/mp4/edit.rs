@@ -14,6 +14,25 @@ pub struct Edit {
     /// Where in the media it starts, in ticks of the track; `None` for an
     /// empty edit, which plays nothing.
     pub media_time: Option<i64>,
+    /// How fast it plays.
+    pub rate: EditRate,
+}
+
+/// How fast an edit plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditRate {
+    /// As fast as the media was made.
+    Normal,
+    /// Not at all: one picture is held still.
+    Still,
+    /// At another speed, which is not followed.
+    Other,
+}
+
+/// Whether `edits` play the media in one stretch, pauses before it apart.
+pub(super) fn is_one_stretch(edits: &[Edit]) -> bool {
+    let playing = edits.iter().skip_while(|edit| edit.media_time.is_none());
+    playing.count() <= 1
 }
 
 /// Reads an `elst`.
@@ -23,14 +42,7 @@ pub(super) fn read(elst: &BoxBytes) -> Result<Vec<Edit>, ReadError> {
     let size = if full.version == 0 { 12 } else { 20 };
     let limit = u64::from(EDITS_MAX).min(full.fields.remaining() / size);
     if limit < u64::from(count) {
-        let (kind, offset) = (elst.header.kind, elst.header.offset);
-        return Err(ReadError::TooMany {
-            kind,
-            offset,
-            what: "edits",
-            count: count.into(),
-            limit,
-        });
+        return Err(elst.too_many("edits", count.into(), limit));
     }
     let mut edits = Vec::new();
     for _ in 0..count {
@@ -39,12 +51,16 @@ pub(super) fn read(elst: &BoxBytes) -> Result<Vec<Edit>, ReadError> {
             0 => i64::from(full.fields.u32()?.cast_signed()),
             _ => full.fields.u64()?.cast_signed(),
         };
-        let rate = full.fields.u32()?;
-        // A rate of 0 holds one frame still; as nothing new plays, it is a pause.
-        let plays = media_time != -1 && rate != 0;
+        // 16.16 fixed point.
+        let rate = match full.fields.u32()? {
+            0 => EditRate::Still,
+            0x1_0000 => EditRate::Normal,
+            _ => EditRate::Other,
+        };
         edits.push(Edit {
             duration,
-            media_time: plays.then_some(media_time),
+            media_time: (media_time != -1).then_some(media_time),
+            rate,
         });
     }
     Ok(edits)

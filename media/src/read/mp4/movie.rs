@@ -1,11 +1,15 @@
 //! The `moov` (`ISO/IEC 14496-12 §8.2`): the movie's clock and its tracks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::boxes::BoxBytes;
+use super::fragment::{FragmentIndex, Moof, track_extends};
+use super::samples::MovieSamples;
 use super::{Edit, ReadError, track_box};
 use crate::codec::{FourCc, MediaKind};
-use crate::sample::{SampleIter, TableLayout};
+use crate::sample::{FragmentLayout, TableLayout, TrackExtends};
 use crate::time::Timescale;
 
 /// Most tracks a file may have.
@@ -46,21 +50,44 @@ pub struct MovieTrack {
     pub roll_distance: Option<i16>,
     /// Where the sample tables lie.
     pub layout: TableLayout,
+    /// How its fragments are read; `None` in a file without.
+    pub fragments: Option<FragmentLayout>,
+    /// Where the fragments start, when an index of the file says so; they have
+    /// not been read then.
+    pub index: Option<FragmentIndex>,
     /// The whole tables, in the order of [`TableLayout::ranges`].
     pub(super) tables: Vec<Bytes>,
+    /// Every `moof` of the file, in a file that was read without an index.
+    pub(super) moofs: Arc<[Moof]>,
+    /// File offset behind the last fragment.
+    pub(super) fragments_end: u64,
 }
 
 impl MovieTrack {
-    /// All samples in decode order, times as stored.
+    /// All samples in decode order, times as stored; of a track with an
+    /// [`Self::index`] none that is in a fragment.
     #[must_use]
-    pub fn samples(&self) -> SampleIter {
-        self.layout.walk(crate::sample::Cursor::default(), &self.tables)
+    pub fn samples(&self) -> MovieSamples {
+        MovieSamples::new(self)
+    }
+
+    /// File offsets of the `moof` boxes that were read.
+    pub fn fragment_offsets(&self) -> impl Iterator<Item = u64> {
+        self.moofs.iter().map(|moof| moof.offset)
     }
 }
 
+/// A `moov` that was read.
+pub(super) struct MovieBox {
+    pub(super) movie: Movie,
+    /// Defaults for fragments (`mvex`, §8.8.1); `None` where there can be none.
+    pub(super) extends: Option<Vec<TrackExtends>>,
+}
+
 /// Reads a `moov` of a file of `file_size` bytes.
-pub(super) fn read(moov: &BoxBytes, file_size: u64) -> Result<Movie, ReadError> {
+pub(super) fn read(moov: &BoxBytes, file_size: u64) -> Result<MovieBox, ReadError> {
     let mut timescale = None;
+    let mut extends = None;
     let mut traks = Vec::new();
     for child in moov.children(0) {
         let child = child?;
@@ -68,19 +95,11 @@ pub(super) fn read(moov: &BoxBytes, file_size: u64) -> Result<Movie, ReadError> 
             b"mvhd" => timescale = Some(movie_timescale(&child)?),
             b"trak" => traks.push(child),
             b"cmov" => return Err(unsupported(&child, "a compressed movie header")),
-            b"mvex" => return Err(unsupported(&child, "a fragmented file")),
+            b"mvex" => extends = Some(movie_extends(&child)?),
             _ => {}
         }
         if traks.len() > TRACKS_MAX {
-            let (count, limit) = (traks.len() as u64, TRACKS_MAX as u64);
-            let (kind, offset) = (moov.header.kind, moov.header.offset);
-            return Err(ReadError::TooMany {
-                kind,
-                offset,
-                what: "tracks",
-                count,
-                limit,
-            });
+            return Err(moov.too_many("tracks", traks.len() as u64, TRACKS_MAX as u64));
         }
     }
     let Some(timescale) = timescale else {
@@ -93,7 +112,22 @@ pub(super) fn read(moov: &BoxBytes, file_size: u64) -> Result<Movie, ReadError> 
     for trak in &traks {
         tracks.extend(track_box::read(trak, timescale, file_size)?);
     }
-    Ok(Movie { tracks })
+    let movie = Movie { tracks };
+    Ok(MovieBox { movie, extends })
+}
+
+fn movie_extends(mvex: &BoxBytes) -> Result<Vec<TrackExtends>, ReadError> {
+    let mut extends = Vec::new();
+    for child in mvex.children(0) {
+        let child = child?;
+        if child.kind() == *b"trex" {
+            extends.push(track_extends(&child)?);
+        }
+        if extends.len() > TRACKS_MAX {
+            return Err(mvex.too_many("tracks", extends.len() as u64, TRACKS_MAX as u64));
+        }
+    }
+    Ok(extends)
 }
 
 fn movie_timescale(mvhd: &BoxBytes) -> Result<Timescale, ReadError> {

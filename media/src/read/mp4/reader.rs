@@ -1,11 +1,12 @@
-//! Finds the `moov` among the boxes of a file, asking for as few bytes as that
-//! takes.
+//! Finds the `moov` among the boxes of a file, and after it the fragments, asking
+//! for as few bytes as that takes.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::boxes::{BoxBytes, BoxHeader};
+use super::fragment::Indexer;
+use super::windows::{Halt, Windows};
 use super::{Movie, ReadError, movie};
 use crate::codec::FourCc;
 
@@ -36,6 +37,11 @@ pub enum Step {
 
 /// Reads the tables of one file, sans IO.
 ///
+/// Of a progressive file that is its `moov`. Of a fragmented one it is the
+/// `moov`, the index (`sidx` or `mfra`), and the first and the last fragment;
+/// without an index, or with an edit list that jumps within the media, every
+/// `moof` is read.
+///
 /// ```
 /// # use strata_media::read::mp4::{ReadError, Reader, Step};
 /// # fn read(file: &[u8]) -> Result<(), ReadError> {
@@ -49,11 +55,23 @@ pub enum Step {
 /// ```
 #[derive(Debug)]
 pub struct Reader {
-    file_size: u64,
+    windows: Windows,
     asked: Option<Range<u64>>,
-    /// Where the next top-level box starts.
-    at: u64,
-    boxes_seen: u32,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Looks for the `moov`.
+    Search {
+        /// Where the next top-level box starts.
+        at: u64,
+        boxes_seen: u32,
+        /// Where the first box of a fragment was seen.
+        fragments_at: Option<u64>,
+    },
+    /// Finds the fragments.
+    Fragments(Box<Indexer>),
 }
 
 impl Reader {
@@ -61,98 +79,105 @@ impl Reader {
     #[must_use]
     pub fn new(file_size: u64) -> Self {
         Self {
-            file_size,
+            windows: Windows::new(file_size),
             asked: None,
-            at: 0,
-            boxes_seen: 0,
+            stage: Stage::Search {
+                at: 0,
+                boxes_seen: 0,
+                fragments_at: None,
+            },
         }
     }
 
-    /// Takes the bytes of the last [`Step::Need`] (`None` at first) and says
-    /// what is wanted next.
+    /// Goes on with `supplied`, the bytes of the last [`Step::Need`]; `None` at
+    /// the start. After an error or [`Step::Done`] the reader is of no more use.
     ///
     /// # Errors
-    /// When the file is not MP4, is damaged, has no `moov`, or exceeds a limit.
+    /// When the bytes are no MP4 file that can be read: it is damaged, of an
+    /// unsupported form, has no `moov`, or exceeds a limit.
     pub fn step(&mut self, supplied: Option<Bytes>) -> Result<Step, ReadError> {
-        let Some(asked) = self.asked.take() else {
-            return if self.file_size == 0 {
-                Err(ReadError::Empty)
-            } else {
-                Ok(self.scan_from(0))
+        if self.windows.file_size == 0 {
+            return Err(ReadError::Empty);
+        }
+        if let Some(asked) = self.asked.take() {
+            let bytes = supplied.unwrap_or_default();
+            check_supply(&asked, &bytes)?;
+            self.windows.supply(asked.start, bytes);
+        }
+        match self.advance() {
+            Ok(movie) => Ok(Step::Done(movie)),
+            Err(Halt::Failed(error)) => Err(error),
+            Err(Halt::Need(range)) => {
+                self.asked = Some(range.clone());
+                Ok(Step::Need(range))
+            }
+        }
+    }
+
+    fn advance(&mut self) -> Result<Movie, Halt> {
+        if let Stage::Search { .. } = self.stage {
+            let (found, fragments_at) = self.search()?;
+            let Some(extends) = found.extends else {
+                return Ok(found.movie);
             };
+            let indexer = Indexer::new(found.movie, extends, fragments_at);
+            self.stage = Stage::Fragments(Box::new(indexer));
+        }
+        match &mut self.stage {
+            Stage::Fragments(indexer) => indexer.advance(&self.windows),
+            Stage::Search { .. } => Err(Halt::Failed(ReadError::Empty)),
+        }
+    }
+
+    /// Walks the boxes up to the `moov` and reads it; with it where fragments
+    /// are to be looked for.
+    fn search(&mut self) -> Result<(movie::MovieBox, u64), Halt> {
+        let file_size = self.windows.file_size;
+        let Stage::Search {
+            at,
+            boxes_seen,
+            fragments_at,
+        } = &mut self.stage
+        else {
+            return Err(ReadError::NoMovie { file_size }.into());
         };
-        let bytes = supplied.unwrap_or_default();
-        let wanted = asked.end - asked.start;
-        if bytes.len() as u64 != wanted {
-            let supplied = bytes.len() as u64;
-            return Err(ReadError::WrongSupply {
-                offset: asked.start,
-                wanted,
-                supplied,
-            });
-        }
-        self.scan(&bytes, asked.start)
-    }
-
-    fn scan_from(&mut self, at: u64) -> Step {
-        self.need(at..at.saturating_add(SCAN_SIZE).min(self.file_size))
-    }
-
-    fn need(&mut self, range: Range<u64>) -> Step {
-        self.asked = Some(range.clone());
-        Step::Need(range)
-    }
-
-    /// Walks the box headers in `bytes`, which lie at `start`.
-    fn scan(&mut self, bytes: &Bytes, start: u64) -> Result<Step, ReadError> {
-        let end = start + bytes.len() as u64;
         loop {
-            if self.file_size.saturating_sub(self.at) < 8 {
-                return Err(ReadError::NoMovie {
-                    file_size: self.file_size,
-                });
+            if *at == 0 && file_size >= 8 {
+                check_first_box(&self.windows.get(0..8, SCAN_SIZE)?)?;
             }
-            if end < self.at.saturating_add(BoxHeader::SIZE_MAX).min(self.file_size) {
-                return Ok(self.scan_from(self.at));
-            }
-            let skip = usize::try_from(self.at - start)
-                .unwrap_or(usize::MAX)
-                .min(bytes.len());
-            let here = bytes.slice(skip..);
-            if self.at == 0 {
-                check_first_box(&here)?;
-            }
-            let header = BoxHeader::read(&here, self.at, self.file_size)?;
-            self.boxes_seen += 1;
-            if self.boxes_seen > TOP_LEVEL_BOXES_MAX {
-                return Err(too_many(
-                    header,
-                    "boxes before the moov",
-                    self.boxes_seen.into(),
-                    TOP_LEVEL_BOXES_MAX.into(),
-                ));
-            }
-            if header.kind.0 != *b"moov" {
-                self.at = header.end;
-                continue;
-            }
-            let size = header.end - header.offset;
-            if MOOV_SIZE_MAX < size {
-                return Err(too_many(header, "bytes", size, MOOV_SIZE_MAX));
-            }
-            if end < header.end {
-                return Ok(self.need(header.offset..header.end));
-            }
-            let whole = here.slice(..usize::try_from(size).unwrap_or(usize::MAX).min(here.len()));
-            let head = usize::try_from(header.payload - header.offset).unwrap_or(0);
-            let moov = BoxBytes {
-                header,
-                payload: whole.slice(head..),
-                whole,
+            let Some(header) = self.windows.header(*at, SCAN_SIZE)? else {
+                return Err(ReadError::NoMovie { file_size }.into());
             };
-            return movie::read(&moov, self.file_size).map(Step::Done);
+            if *boxes_seen == TOP_LEVEL_BOXES_MAX {
+                let (count, limit) = (u64::from(*boxes_seen) + 1, u64::from(TOP_LEVEL_BOXES_MAX));
+                return Err(header.too_many("boxes before the moov", count, limit).into());
+            }
+            match &header.kind.0 {
+                b"moov" => {
+                    let moov = self.windows.whole(header, MOOV_SIZE_MAX)?;
+                    let fragments_at = fragments_at.unwrap_or(header.end);
+                    return Ok((movie::read(&moov, file_size)?, fragments_at));
+                }
+                b"moof" | b"sidx" if fragments_at.is_none() => *fragments_at = Some(header.offset),
+                _ => {}
+            }
+            *boxes_seen += 1;
+            *at = header.end;
         }
     }
+}
+
+/// Whether `bytes` are as many as were asked for.
+pub(super) fn check_supply(asked: &Range<u64>, bytes: &Bytes) -> Result<(), ReadError> {
+    let (wanted, supplied) = (asked.end.saturating_sub(asked.start), bytes.len() as u64);
+    if wanted != supplied {
+        return Err(ReadError::WrongSupply {
+            offset: asked.start,
+            wanted,
+            supplied,
+        });
+    }
+    Ok(())
 }
 
 fn check_first_box(bytes: &[u8]) -> Result<(), ReadError> {
@@ -164,15 +189,5 @@ fn check_first_box(bytes: &[u8]) -> Result<(), ReadError> {
         Ok(())
     } else {
         Err(ReadError::NotMp4 { kind: FourCc(kind) })
-    }
-}
-
-fn too_many(header: BoxHeader, what: &'static str, count: u64, limit: u64) -> ReadError {
-    ReadError::TooMany {
-        kind: header.kind,
-        offset: header.offset,
-        what,
-        count,
-        limit,
     }
 }

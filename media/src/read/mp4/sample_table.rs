@@ -25,15 +25,16 @@ pub(super) struct SampleTable {
 /// A table and its bytes.
 type Read = (Table, Bytes);
 
-/// Reads a `stbl` of a file of `file_size` bytes.
+/// Reads a `stbl` of a file of `file_size` bytes. One without a table has none
+/// of its entries, as the `moov` before fragments often does.
 pub(super) fn read(stbl: &BoxBytes, file_size: u64) -> Result<SampleTable, ReadError> {
     let entries = sample_entries(&stbl.required(*b"stsd")?)?;
-    let stts = counted_table(&stbl.required(*b"stts")?, 64)?;
+    let stts = optional_table(stbl, *b"stts", 64)?;
     let ctts = optional_table(stbl, *b"ctts", 64)?;
-    let stsc = counted_table(&stbl.required(*b"stsc")?, 96)?;
+    let stsc = optional_table(stbl, *b"stsc", 96)?;
     let chunks = match stbl.child(*b"co64")? {
         Some(co64) => counted_table(&co64, 64)?,
-        None => counted_table(&stbl.required(*b"stco")?, 32)?,
+        None => optional_table(stbl, *b"stco", 32)?,
     };
     let stss_box = stbl.child(*b"stss")?;
     let stss = stss_box
@@ -57,7 +58,9 @@ pub(super) fn read(stbl: &BoxBytes, file_size: u64) -> Result<SampleTable, ReadE
         held.min(file_size / u64::from(fixed_size))
     };
     if limit < u64::from(sample_count) {
-        return Err(too_many(&size_box, "samples", sample_count.into(), limit));
+        return Err(size_box
+            .unwrap_or(stbl.clone())
+            .too_many("samples", sample_count.into(), limit));
     }
     let layout = TableLayout {
         stts: stts.0,
@@ -69,6 +72,7 @@ pub(super) fn read(stbl: &BoxBytes, file_size: u64) -> Result<SampleTable, ReadE
         chunks: chunks.0,
         stss: stss.0,
         has_stss: stss_box.is_some(),
+        entry_count: u32::try_from(entries.len()).unwrap_or(u32::MAX),
         file_size,
     };
     let bytes = vec![stts.1, ctts.1, stsz.1, stsc.1, chunks.1, stss.1];
@@ -87,7 +91,7 @@ fn sample_entries(stsd: &BoxBytes) -> Result<Vec<Bytes>, ReadError> {
         entries.push(entry?.whole);
         if entries.len() > SAMPLE_ENTRIES_MAX {
             let limit = SAMPLE_ENTRIES_MAX as u64;
-            return Err(too_many(stsd, "sample entries", entries.len() as u64, limit));
+            return Err(stsd.too_many("sample entries", entries.len() as u64, limit));
         }
     }
     if entries.is_empty() {
@@ -118,12 +122,13 @@ fn table(found: &BoxBytes, mut fields: Fields, count: u32, entry_bits: u32) -> R
     };
     if fields.remaining() < table.size() {
         let limit = fields.remaining() * 8 / u64::from(entry_bits.max(1));
-        return Err(too_many(found, "entries", count.into(), limit));
+        return Err(found.too_many("entries", count.into(), limit));
     }
     let bytes = fields.take(usize::try_from(table.size()).unwrap_or(usize::MAX))?;
     Ok((table, bytes))
 }
 
+#[derive(Default)]
 struct SampleSizes {
     fixed_size: u32,
     sample_count: u32,
@@ -131,7 +136,7 @@ struct SampleSizes {
 }
 
 /// Reads `stsz` (§8.7.3.2) or `stz2` (§8.7.3.3).
-fn sample_sizes(stbl: &BoxBytes) -> Result<(BoxBytes, SampleSizes), ReadError> {
+fn sample_sizes(stbl: &BoxBytes) -> Result<(Option<BoxBytes>, SampleSizes), ReadError> {
     if let Some(stz2) = stbl.child(*b"stz2")? {
         let mut fields = stz2.full()?.fields;
         let field_size = fields.u32()? & 0xff;
@@ -141,7 +146,7 @@ fn sample_sizes(stbl: &BoxBytes) -> Result<(BoxBytes, SampleSizes), ReadError> {
         let sample_count = fields.u32()?;
         let table = table(&stz2, fields, sample_count, field_size)?;
         return Ok((
-            stz2,
+            Some(stz2),
             SampleSizes {
                 fixed_size: 0,
                 sample_count,
@@ -149,7 +154,9 @@ fn sample_sizes(stbl: &BoxBytes) -> Result<(BoxBytes, SampleSizes), ReadError> {
             },
         ));
     }
-    let stsz = stbl.required(*b"stsz")?;
+    let Some(stsz) = stbl.child(*b"stsz")? else {
+        return Ok((None, SampleSizes::default()));
+    };
     let mut fields = stsz.full()?.fields;
     let fixed_size = fields.u32()?;
     let sample_count = fields.u32()?;
@@ -159,7 +166,7 @@ fn sample_sizes(stbl: &BoxBytes) -> Result<(BoxBytes, SampleSizes), ReadError> {
         Read::default()
     };
     Ok((
-        stsz,
+        Some(stsz),
         SampleSizes {
             fixed_size,
             sample_count,
@@ -186,9 +193,9 @@ fn samples_held(stsc: &Read, chunk_count: u32) -> u64 {
     held
 }
 
-/// The roll distance of a track whose samples all belong to one `roll` group,
+/// The roll distance in a `stbl` or `traf` of a track whose samples all belong to one `roll` group,
 /// as AAC and Opus tracks state their pre-roll (§8.9.2, §10.1).
-fn roll_distance(stbl: &BoxBytes) -> Result<Option<i16>, ReadError> {
+pub(super) fn roll_distance(stbl: &BoxBytes) -> Result<Option<i16>, ReadError> {
     for child in stbl.children(0) {
         let child = child?;
         if child.kind() != *b"sgpd" {
@@ -205,14 +212,4 @@ fn roll_distance(stbl: &BoxBytes) -> Result<Option<i16>, ReadError> {
         }
     }
     Ok(None)
-}
-
-fn too_many(found: &BoxBytes, what: &'static str, count: u64, limit: u64) -> ReadError {
-    ReadError::TooMany {
-        kind: found.header.kind,
-        offset: found.header.offset,
-        what,
-        count,
-        limit,
-    }
 }

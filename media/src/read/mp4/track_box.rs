@@ -1,5 +1,7 @@
 //! The `trak` (`ISO/IEC 14496-12 §8.3`).
 
+use std::sync::Arc;
+
 use super::boxes::BoxBytes;
 use super::movie::MovieTrack;
 use super::{ReadError, edit, sample_table};
@@ -49,7 +51,11 @@ pub(super) fn read(
         sample_entries: table.entries,
         roll_distance: table.roll_distance,
         layout: table.layout,
+        fragments: None,
+        index: None,
         tables: table.bytes,
+        moofs: Arc::default(),
+        fragments_end: 0,
     }))
 }
 

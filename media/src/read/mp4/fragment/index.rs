@@ -1,0 +1,62 @@
+//! A fragmented track as an index of the file describes it.
+
+/// Where the fragments of a track start and when they are shown, by a `sidx` or
+/// an `mfra`, checked against the first and the last of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FragmentIndex {
+    /// The fragments in time order, at least one. An entry may stand for several
+    /// `moof` boxes in a row.
+    pub fragments: Vec<IndexedFragment>,
+    /// File offset behind the last fragment.
+    pub end: u64,
+    /// When the last sample's presentation ends, in ticks of the media as stored.
+    pub end_time: i64,
+    /// Decode time of the first sample, as stored.
+    pub first_decode_time: i64,
+    /// How far composition offsets of the first fragment are negative; 0 unless
+    /// they are.
+    pub decode_lead: i32,
+    /// Duration in ticks of the samples of the first fragment but the last, when
+    /// it is the same.
+    pub constant_duration: Option<u32>,
+    /// Mean duration in ticks of the samples of the first fragment, at least 1.
+    pub mean_duration: u32,
+    /// Of so many bytes of the file…
+    pub share_of: u64,
+    /// …the track takes this many, by the first fragments.
+    pub share: u64,
+}
+
+/// One entry of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexedFragment {
+    /// File offset at which reading starts.
+    pub offset: u64,
+    /// Earliest presentation time in ticks of the media as stored.
+    pub time: i64,
+    /// Decoding can start here.
+    pub is_sync: bool,
+}
+
+impl FragmentIndex {
+    /// Bytes of the track's media in `size` bytes of the file.
+    #[must_use]
+    pub fn media_size(&self, size: u64) -> u64 {
+        let media = u128::from(size) * u128::from(self.share) / u128::from(self.share_of.max(1));
+        u64::try_from(media).unwrap_or(u64::MAX)
+    }
+
+    /// The first decode time of the fragment `entry` where it states none
+    /// itself: as far from its presentation time as the first one's.
+    #[must_use]
+    pub fn decode_time(&self, entry: &IndexedFragment) -> i64 {
+        self.decode_time_at(entry.time)
+    }
+
+    /// The same for a fragment that is shown from `time` on.
+    pub(crate) fn decode_time_at(&self, time: i64) -> i64 {
+        let first = self.fragments.first().map_or(0, |first| first.time);
+        let lag = first.saturating_sub(self.first_decode_time);
+        time.saturating_sub(lag)
+    }
+}

@@ -1,0 +1,124 @@
+//! Finds the fragments of a file: by an index when there is one, else by
+//! walking from one to the next.
+
+use std::sync::Arc;
+
+use super::calibration::{Calibrated, Calibration, RawIndex};
+use super::random_access;
+use super::scan::Scan;
+use super::segment_index::SegmentIndexes;
+use crate::read::mp4::windows::{Halt, Windows};
+use crate::read::mp4::{Movie, MovieTrack, edit};
+use crate::sample::{FragmentLayout, TrackExtends};
+
+/// What remains to be read of a fragmented file when its `moov` has been.
+#[derive(Debug)]
+pub(in crate::read::mp4) struct Indexer {
+    movie: Movie,
+    extends: Arc<[TrackExtends]>,
+    /// Where the first box that may belong to fragments starts.
+    start: u64,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    SegmentIndexes(SegmentIndexes),
+    RandomAccess,
+    Calibration(Calibration),
+    Scan(Scan),
+}
+
+impl Indexer {
+    /// Fragments of `movie` are looked for from `start` on.
+    pub(in crate::read::mp4) fn new(movie: Movie, extends: Vec<TrackExtends>, start: u64) -> Self {
+        Self {
+            movie,
+            extends: extends.into(),
+            start,
+            stage: Stage::SegmentIndexes(SegmentIndexes::new(start)),
+        }
+    }
+
+    /// Goes on as far as the bytes at hand allow.
+    pub(in crate::read::mp4) fn advance(&mut self, windows: &Windows) -> Result<Movie, Halt> {
+        if self.movie.tracks.is_empty() {
+            return Ok(self.take_movie());
+        }
+        // An index says nothing of the moov's own samples, nor enough to follow
+        // an edit list that jumps.
+        let needs_samples =
+            |track: &MovieTrack| track.layout.sample_count > 0 || !edit::is_one_stretch(&track.edits);
+        if let Stage::SegmentIndexes(_) = self.stage
+            && self.movie.tracks.iter().any(needs_samples)
+        {
+            self.stage = Stage::Scan(self.scan(windows));
+        }
+        loop {
+            self.stage = match &mut self.stage {
+                Stage::SegmentIndexes(indexes) => match indexes.advance(windows, &self.movie)? {
+                    Some(found) => self.calibration(found, windows),
+                    None => Stage::RandomAccess,
+                },
+                Stage::RandomAccess => match random_access::read(windows, &self.movie)? {
+                    Some(found) => self.calibration(found, windows),
+                    None => Stage::Scan(self.scan(windows)),
+                },
+                Stage::Calibration(calibration) => {
+                    let layout = |track: &MovieTrack| layout(&self.extends, self.start, track, windows);
+                    match calibration.advance(windows, &self.movie, layout)? {
+                        Calibrated::Rejected => Stage::Scan(self.scan(windows)),
+                        Calibrated::Indexed(indexed) => {
+                            for (track, (index, layout)) in self.movie.tracks.iter_mut().zip(indexed) {
+                                track.fragments_end = index.end;
+                                track.index = Some(index);
+                                track.fragments = Some(layout);
+                            }
+                            return Ok(self.take_movie());
+                        }
+                    }
+                }
+                Stage::Scan(scan) => {
+                    scan.advance(windows)?;
+                    let scan = std::mem::replace(scan, Scan::new(0, std::iter::empty()));
+                    scan.finish(&mut self.movie.tracks);
+                    return Ok(self.take_movie());
+                }
+            };
+        }
+    }
+
+    fn calibration(&self, found: Vec<RawIndex>, windows: &Windows) -> Stage {
+        Calibration::new(found).map_or_else(|| Stage::Scan(self.scan(windows)), Stage::Calibration)
+    }
+
+    fn scan(&self, windows: &Windows) -> Scan {
+        let tracks = self.movie.tracks.iter();
+        let layouts = tracks.map(|track| layout(&self.extends, self.start, track, windows));
+        Scan::new(self.start, layouts)
+    }
+
+    fn take_movie(&mut self) -> Movie {
+        Movie {
+            tracks: std::mem::take(&mut self.movie.tracks),
+        }
+    }
+}
+
+/// How the fragments of `track` are read, as far as the `moov` says.
+fn layout(
+    extends: &Arc<[TrackExtends]>,
+    start: u64,
+    track: &MovieTrack,
+    windows: &Windows,
+) -> FragmentLayout {
+    FragmentLayout {
+        track_id: track.id,
+        extends: Arc::clone(extends),
+        clock: Default::default(),
+        start,
+        entry_count: track.layout.entry_count,
+        head_size: 1 << 10,
+        file_size: windows.file_size,
+    }
+}

@@ -1,0 +1,170 @@
+//! Reads the samples of one track from a stretch of fragments.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::moof::{self, Moof};
+use crate::read::mp4::boxes::BoxHeader;
+use crate::read::mp4::windows::Halt;
+use crate::sample::{FragmentLayout, FragmentPlace, Sample};
+
+/// A stretch up to this size is asked for whole: its media is wanted next.
+const WHOLE_SPAN_MAX: u64 = 256 << 10;
+
+/// Most heads asked for at once.
+const HEADS_MAX: usize = 64;
+
+/// Most samples of a stretch.
+const SAMPLES_MAX: usize = 1 << 22;
+
+/// Reads the `moof` boxes between two places, sans IO. It asks for the heads it
+/// knows of at once, then for whatever it comes across.
+#[derive(Debug)]
+pub(in crate::read::mp4) struct SpanReader {
+    layout: FragmentLayout,
+    start: FragmentPlace,
+    end: FragmentPlace,
+    /// Where the next box starts.
+    at: u64,
+    decode_time: i64,
+    /// What to ask for first.
+    first_asks: Vec<Range<u64>>,
+    held: Vec<(u64, Bytes)>,
+    samples: Vec<Sample>,
+}
+
+impl SpanReader {
+    /// A reader of the samples from `start` up to `end`, the first of which is
+    /// decoded at `decode_time` if its fragment does not say; fragments start at
+    /// `heads`, as far as is known.
+    pub(in crate::read::mp4) fn new(
+        layout: &FragmentLayout,
+        start: FragmentPlace,
+        end: FragmentPlace,
+        decode_time: i64,
+        heads: &[u64],
+    ) -> Self {
+        Self {
+            first_asks: first_asks(layout, start, end, heads),
+            layout: layout.clone(),
+            start,
+            end,
+            at: start.offset,
+            decode_time,
+            held: Vec::new(),
+            samples: Vec::new(),
+        }
+    }
+
+    /// The samples follow on from what is decoded until `decode_time`.
+    pub(in crate::read::mp4) fn follow(&mut self, decode_time: i64) {
+        self.decode_time = decode_time;
+    }
+
+    /// Goes on with what was asked for.
+    pub(in crate::read::mp4) fn advance(&mut self, given: Vec<(u64, Bytes)>) -> Result<Vec<Sample>, Halt> {
+        self.held.extend(given);
+        let last = match self.end.used {
+            0 => self.end.offset,
+            _ => self.end.offset.saturating_add(1),
+        };
+        while self.at < last {
+            let left = self.layout.file_size.saturating_sub(self.at);
+            if left < 8 {
+                break;
+            }
+            let head = self.get(self.at..self.at.saturating_add(left.min(BoxHeader::SIZE_MAX)))?;
+            let header = BoxHeader::read(&head, self.at, self.layout.file_size)?;
+            if header.kind == moof::MOOF {
+                if moof::SIZE_MAX < header.size() {
+                    return Err(header.too_many("bytes", header.size(), moof::SIZE_MAX).into());
+                }
+                let whole = self.get(header.offset..header.end)?;
+                self.read(&Moof::new(header, whole))?;
+                if SAMPLES_MAX < self.samples.len() {
+                    let (count, limit) = (self.samples.len() as u64, SAMPLES_MAX as u64);
+                    return Err(header.too_many("samples of one segment", count, limit).into());
+                }
+            }
+            self.at = header.end;
+        }
+        Ok(std::mem::take(&mut self.samples))
+    }
+
+    /// What to ask for when `needed` is missing.
+    pub(in crate::read::mp4) fn ask(&mut self, needed: Range<u64>) -> Vec<Range<u64>> {
+        let mut ranges = std::mem::take(&mut self.first_asks);
+        let is_within = |range: &Range<u64>| range.start <= needed.start && needed.end <= range.end;
+        if !ranges.iter().any(is_within) {
+            let wanted = needed.start.saturating_add(self.layout.head_size.into());
+            ranges.push(needed.start..needed.end.max(wanted.min(self.layout.file_size)));
+        }
+        ranges
+    }
+
+    fn get(&self, range: Range<u64>) -> Result<Bytes, Halt> {
+        let found = self.held.iter().rev().find_map(|(offset, bytes)| {
+            let start = usize::try_from(range.start.checked_sub(*offset)?).ok()?;
+            let end = usize::try_from(range.end.checked_sub(*offset)?).ok()?;
+            (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
+        });
+        found.ok_or(Halt::Need(range))
+    }
+
+    fn read(&mut self, moof: &Moof) -> Result<(), Halt> {
+        let mut samples = moof.samples(&self.layout, self.decode_time)?;
+        if moof.offset == self.start.offset && self.start.used > 0 {
+            // The time at hand is that of the first sample wanted.
+            let used = usize::try_from(self.start.used).unwrap_or(usize::MAX);
+            let found = samples.get(used).map(|sample| sample.decode_time);
+            let drift = found.map_or(0, |found| self.decode_time.saturating_sub(found));
+            for sample in &mut samples {
+                sample.decode_time = sample.decode_time.saturating_add(drift);
+            }
+        }
+        let decode_end = samples.last().map(Sample::decode_end);
+        if moof.offset == self.end.offset {
+            samples.truncate(usize::try_from(self.end.used).unwrap_or(usize::MAX));
+        }
+        if moof.offset == self.start.offset {
+            let used = usize::try_from(self.start.used).unwrap_or(usize::MAX);
+            samples.drain(..used.min(samples.len()));
+        }
+        self.samples.append(&mut samples);
+        self.decode_time = decode_end.unwrap_or(self.decode_time);
+        Ok(())
+    }
+}
+
+fn first_asks(
+    layout: &FragmentLayout,
+    start: FragmentPlace,
+    end: FragmentPlace,
+    heads: &[u64],
+) -> Vec<Range<u64>> {
+    let head_end = |offset: u64| {
+        offset
+            .saturating_add(layout.head_size.into())
+            .min(layout.file_size)
+    };
+    let span_end = match end.used {
+        0 => end.offset.min(layout.file_size),
+        _ => head_end(end.offset),
+    };
+    if span_end <= start.offset.saturating_add(WHOLE_SPAN_MAX) {
+        let is_empty = span_end <= start.offset;
+        return Vec::from_iter((!is_empty).then_some(start.offset..span_end));
+    }
+    let first = heads.partition_point(|head| *head < start.offset);
+    let known = heads.iter().skip(first).copied();
+    let known = known.take_while(|head| *head < span_end).take(HEADS_MAX);
+    let mut asks: Vec<Range<u64>> = Vec::new();
+    for head in known {
+        match asks.last_mut() {
+            Some(last) if head <= last.end => last.end = head_end(head),
+            _ => asks.push(head..head_end(head)),
+        }
+    }
+    asks
+}
