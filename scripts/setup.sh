@@ -14,17 +14,35 @@ need() { # command, Debian package
   command -v "$1" >/dev/null || missing+=("$2")
 }
 
+gstreamer_has() { # part
+  local element
+  case $1 in
+    base) element=playback ;; good) element=soup ;; bad) element=smoothstreaming ;; libav) element=libav ;;
+  esac
+  compgen -G "/usr/lib/*/gstreamer-1.0/libgst$element.so" >/dev/null
+}
+
 need cmake cmake          # pingora builds zlib-ng with it
 need cc build-essential   # ring, mimalloc and zstd are C
 if [[ ${1:-all} != build ]]; then
   need ffmpeg ffmpeg              # source against output, packet by packet
   need xmllint libxml2-utils      # a second reader of the manifests
   need chromium chromium          # the players
+  need gst-launch-1.0 gstreamer1.0-tools # a player of Smooth Streaming
+  [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy) # its decisions are compared with ours
   need node nodejs                # drives chromium
   need npm npm
   need fc-list fontconfig
   # Chromium draws no text at all without a font.
-  { command -v fc-list >/dev/null && fc-list | grep -q .; } || missing+=(fonts-dejavu-core)
+  [[ -n $(fc-list 2>/dev/null) ]] || missing+=(fonts-dejavu-core)
+fi
+
+# GStreamer's parts, by an element of each: souphttpsrc, mssdemux, avdec_h264.
+if [[ ${1:-all} != build ]]; then
+  for part in base good bad; do
+    gstreamer_has "$part" || missing+=("gstreamer1.0-plugins-$part")
+  done
+  gstreamer_has libav || missing+=(gstreamer1.0-libav)
 fi
 
 if (( ${#missing[@]} )); then

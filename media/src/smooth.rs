@@ -47,7 +47,8 @@ pub struct Fragment {
     pub segment: usize,
     /// Its time in ticks of [`TIMESCALE`]: the one in manifest, URL and `tfxd`.
     pub start: u64,
-    /// Ticks until the next fragment's time, or the end of the stream.
+    /// Ticks until the next fragment's time, or until the last picture or sound
+    /// of the stream has been played.
     pub duration: u64,
     /// The next fragment's time; `None` for the last one.
     pub next: Option<u64>,

@@ -12,7 +12,7 @@
 //!                  first chunk at hand ──▶ head ──▶ body, chunk by chunk
 //! ```
 //!
-//! Whatever fails before the head becomes a status, in [`fault`] and nowhere
+//! Whatever fails before the head becomes a status, in `fault` and nowhere
 //! else; whatever fails after it breaks the connection, because a short body
 //! must never look like a whole one.
 

@@ -149,7 +149,7 @@ impl Streams {
             .collect()
     }
 
-    /// Ticks from zero to the end of the longest track offered.
+    /// Ticks from zero to the end of the longest stream.
     pub(super) fn duration(&self, presentation: &Presentation) -> u64 {
         let tracks = self.streams.iter().flat_map(|stream| stream.tracks(presentation));
         let ends =
@@ -165,22 +165,20 @@ impl Streams {
         Some(time.max(0).unsigned_abs())
     }
 
-    /// When segment `index` of `stream` starts to be decoded, or the last one
-    /// ends, in ticks from the start of the presentation. The tracks' times
+    /// When segment `index` of `stream` starts to be decoded, in ticks from the
+    /// start of the presentation, or when the stream ends. The tracks' times
     /// differ when they reorder pictures differently: the earliest counts, so
-    /// that every sample is decoded before it is shown.
+    /// that every sample is decoded before it is shown. The end is that of the
+    /// last picture, not when it is decoded: players show nothing behind it.
     fn boundary(&self, presentation: &Presentation, stream: &Stream, index: usize) -> Option<i64> {
         let count = stream.segment_count(presentation);
         let tracks = stream.tracks(presentation);
-        let time = |track: &Track, ticks: i64| presentation_time(track, ticks);
         if index < count {
             tracks
-                .filter_map(|track| Some(time(track, track.decode_times(index)?.start)))
+                .filter_map(|track| Some(presentation_time(track, track.decode_times(index)?.start)))
                 .min()
         } else {
-            tracks
-                .filter_map(|track| Some(time(track, track.decode_times(count.checked_sub(1)?)?.end)))
-                .max()
+            tracks.filter_map(|track| end(track, count)).max()
         }
     }
 }
@@ -200,6 +198,14 @@ impl Stream {
             .iter()
             .filter_map(|level| presentation.tracks.get(level.track))
     }
+}
+
+/// When the last of `count` segments of `track` is decoded and shown, in ticks
+/// from the start of the presentation.
+fn end(track: &Track, count: usize) -> Option<i64> {
+    let decoded = track.decode_times(count.checked_sub(1)?)?.end;
+    let shown = i64::try_from(track.end()).unwrap_or(i64::MAX);
+    Some(presentation_time(track, decoded.max(shown)))
 }
 
 /// The stream of aligned renditions; `None` for none of them.
