@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 
 use http::Method;
+use tokio::process::Command;
 
 use crate::support::{Answer, Bucket, Client, Node, TITLE, manifest};
 
@@ -261,4 +262,23 @@ async fn a_plain_mp4_is_a_title_too() {
         assert_eq!(answer.status, 200, "{manifest}");
         assert!(answer.text().contains("avc1.640028"));
     }
+}
+
+#[tokio::test]
+async fn an_mpd_is_well_formed_to_another_parser() {
+    let chain = Chain::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("title.mpd");
+    std::fs::write(&file, chain.get(&chain.manifests()[0], &[]).await.body).unwrap();
+    let output = Command::new("xmllint")
+        .arg("--noout")
+        .arg(file)
+        .output()
+        .await
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
