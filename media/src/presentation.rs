@@ -243,7 +243,11 @@ impl Presentation {
             .iter()
             .map(|track| size_of_val(track) + track.heap_size())
             .sum();
-        let texts: usize = self.texts.iter().map(|text| size_of_val(text) + text.heap_size()).sum();
+        let texts: usize = self
+            .texts
+            .iter()
+            .map(|text| size_of_val(text) + text.heap_size())
+            .sum();
         let skipped = self.skipped.capacity() * size_of::<SkippedTrack>();
         size_of_val(self) + self.name.capacity() + tracks + texts + skipped
     }

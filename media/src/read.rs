@@ -3,3 +3,4 @@
 
 pub mod ism;
 pub mod mp4;
+pub mod text;

@@ -6,6 +6,7 @@
 mod adaptation_set;
 mod descriptor;
 mod segment_timeline;
+mod text;
 
 use crate::codec::Codec;
 use crate::presentation::Presentation;
@@ -21,8 +22,8 @@ const MIN_BUFFER_SECONDS: u32 = 2;
 /// Whether DASH can carry the codec; the others are left out of the manifest.
 #[must_use]
 pub fn allows(codec: Codec) -> bool {
-    // Neither has a DASH profile; tx3g would need a conversion.
-    !matches!(codec, Codec::Alac | Codec::Tx3g)
+    // It has no DASH profile. Texts are converted where that is needed.
+    codec != Codec::Alac
 }
 
 /// The MPD of a title.
@@ -37,15 +38,20 @@ pub fn mpd(presentation: &Presentation) -> String {
         .any(|rendition| rendition.supplemental.is_some());
     let roles = descriptor::roles(&sets);
     let adaptation_sets = sets.iter().zip(roles).enumerate();
-    let adaptation_sets = adaptation_sets
-        .map(|(index, (set, role))| adaptation_set::element(index + 1, set, role, &presentation.name));
+    let captions = text::closed_captions(&presentation.closed_captions);
+    let adaptation_sets = adaptation_sets.map(|(index, (set, role))| {
+        adaptation_set::element(index + 1, set, role, &captions, &presentation.name)
+    });
+    let texts = (sets.len() + 1..).zip(&presentation.texts);
+    let texts = texts.map(|(id, track)| text::element(id, track, &presentation.name));
     let duration = iso_duration(presentation.duration());
     let period = Element::new("Period")
         .with("id", 1)
         .with("start", "PT0S")
         .with("duration", &duration)
         .containing([Element::text("BaseURL", "dash/")])
-        .containing(adaptation_sets);
+        .containing(adaptation_sets)
+        .containing(texts);
     Element::new("MPD")
         .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
         .with_some(

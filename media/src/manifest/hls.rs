@@ -2,21 +2,30 @@
 //!
 //! A track's playlist stands beside the master (`film-video=401000.m3u8`), its
 //! segments below `hls/`: `hls/film-video=401000.m4s` initializes,
-//! `hls/film-video=401000-1.m4s` is the first.
+//! `hls/film-video=401000-1.m4s` is the first. Those of a text are WebVTT,
+//! `hls/film-textstream_eng=1000-1.webvtt`; beside transport streams they have
+//! another clock and stand where those do, beside the playlist. What differs for
+//! transport streams is in [`ts`].
 
 mod audio_group;
 mod media_playlist;
+mod offer;
+mod text_playlist;
+pub mod ts;
 mod variant;
 
 use std::fmt::Write as _;
 
 use crate::codec::{Codec, MediaKind};
 use crate::presentation::Presentation;
+use crate::track::Track;
 
 use super::escape::{path_segment, quoted_string};
 use super::rendition::Rendition;
+use offer::Offer;
 
 pub use media_playlist::media;
+pub use text_playlist::text;
 
 /// `EXT-X-MAP` in playlists of whole segments needs it, `RFC 8216 §7`.
 const VERSION: u32 = 6;
@@ -28,8 +37,8 @@ pub const FIRST_SEGMENT_NUMBER: usize = 1;
 /// of the playlists.
 #[must_use]
 pub fn allows(codec: Codec) -> bool {
-    // WebVTT stands in segments of its own format, and tx3g would need a conversion.
-    !matches!(codec, Codec::Vp8 | Codec::Wvtt | Codec::Tx3g)
+    // Text stands in segments of WebVTT.
+    codec != Codec::Vp8 && codec.kind() != MediaKind::Text
 }
 
 /// The multivariant playlist of a title: a variant for each pairing of a video
@@ -38,44 +47,44 @@ pub fn allows(codec: Codec) -> bool {
 pub fn master(presentation: &Presentation) -> String {
     let tracks = presentation.tracks.iter().enumerate();
     let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));
-    let mut by_kind = [Vec::new(), Vec::new(), Vec::new()];
-    let [videos, audio, texts] = &mut by_kind;
-    for rendition in renditions.filter(|rendition| allows(rendition.codec)) {
-        match rendition.kind() {
-            MediaKind::Video => videos.push(rendition),
-            MediaKind::Audio => audio.push(rendition),
-            MediaKind::Text => texts.push(rendition),
-        }
-    }
-    let groups = audio_group::groups(audio);
+    let renditions = renditions.filter(|rendition| allows(rendition.codec));
+    let (videos, audio): (Vec<_>, Vec<_>) =
+        renditions.partition(|rendition| rendition.kind() == MediaKind::Video);
+    let groups = audio_group::groups(&audio);
+    let offer = Offer::of(presentation);
     let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     for group in &groups {
-        group.write(&mut playlist, &presentation.name);
+        group.write(&mut playlist, |_, rendition| {
+            Some(playlist_uri(&presentation.name, rendition.track))
+        });
     }
-    variant::write_subtitles(&mut playlist, &presentation.name, texts);
+    offer.write(&mut playlist, presentation, "");
     // Players start with the first variant, so the order of the title decides.
-    for video in videos.iter() {
+    for video in &videos {
         if groups.is_empty() {
-            variant::write(&mut playlist, &presentation.name, Some(video), None, texts);
+            variant::write(&mut playlist, &presentation.name, Some(video), None, &offer);
         }
         for group in &groups {
-            variant::write(&mut playlist, &presentation.name, Some(video), Some(group), texts);
+            variant::write(
+                &mut playlist,
+                &presentation.name,
+                Some(video),
+                Some(group),
+                &offer,
+            );
         }
     }
     if videos.is_empty() {
         for group in &groups {
-            variant::write(&mut playlist, &presentation.name, None, Some(group), texts);
+            variant::write(&mut playlist, &presentation.name, None, Some(group), &offer);
         }
     }
     playlist
 }
 
 /// The URI of a track's playlist, relative to the master's.
-fn playlist_uri(name: &str, rendition: &Rendition<'_>) -> String {
-    format!(
-        "{}.m3u8",
-        path_segment(&format!("{name}-{}", rendition.track.token))
-    )
+fn playlist_uri(name: &str, track: &Track) -> String {
+    format!("{}.m3u8", path_segment(&format!("{name}-{}", track.token)))
 }
 
 /// Collects the attributes of a tag, `RFC 8216 §4.2`.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Candidate;
 use crate::codec::MediaKind;
+use crate::track::Track;
 
 /// A track's name and bitrate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,7 +47,7 @@ pub(super) fn tokens(candidates: &[Candidate<'_>]) -> Vec<Token> {
 
 /// `text` with everything but letters, digits and `-._~` of ASCII as `_`, so
 /// that it stands in a URL and in a header as it is.
-pub(super) fn url_safe(text: &str) -> String {
+pub(crate) fn url_safe(text: &str) -> String {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "-._~".contains(c) {
             c
@@ -55,6 +56,25 @@ pub(super) fn url_safe(text: &str) -> String {
         }
     };
     text.chars().take(NAME_LENGTH_MAX).map(safe).collect()
+}
+
+/// The track whose token `stem` ends with, by its place, and what stands before
+/// it without the `-` between them.
+pub(super) fn token_at_end<'t, 's>(
+    tracks: impl Iterator<Item = &'t Track>,
+    stem: &'s str,
+) -> Option<(usize, &'s str)> {
+    let matches = tracks.enumerate().filter_map(|(index, track)| {
+        let before = stem.strip_suffix(track.token.as_str())?;
+        let before = if before.is_empty() {
+            before
+        } else {
+            before.strip_suffix('-')?
+        };
+        Some((index, before))
+    });
+    // Names may hold a `-`, so one token can end with another: the longest is meant.
+    matches.min_by_key(|(_, before)| before.len())
 }
 
 impl Candidate<'_> {

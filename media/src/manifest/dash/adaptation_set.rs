@@ -15,8 +15,14 @@ use super::segment_timeline;
 const ALIGNMENT_TOLERANCE: Duration = Duration::from_millis(10);
 
 /// The adaptation set with identifier `id` of the versions in `set`, of which
-/// there is at least one.
-pub(super) fn element(id: usize, set: &[Rendition<'_>], role: Role, name: &str) -> Element {
+/// there is at least one; pictures have `captions` in them.
+pub(super) fn element(
+    id: usize,
+    set: &[Rendition<'_>],
+    role: Role,
+    captions: &[Element],
+    name: &str,
+) -> Element {
     let first = set.first();
     let kind = first.map_or(MediaKind::Video, Rendition::kind);
     let content_type = match kind {
@@ -36,6 +42,7 @@ pub(super) fn element(id: usize, set: &[Rendition<'_>], role: Role, name: &str) 
             .all(|rendition| segment_timeline::is_shared(track, rendition.track))
     });
     let properties = first.map(set_descriptors).unwrap_or_default();
+    let captions = if kind == MediaKind::Video { captions } else { &[] };
     Element::new("AdaptationSet")
         .with("id", id)
         .with("contentType", content_type)
@@ -48,6 +55,7 @@ pub(super) fn element(id: usize, set: &[Rendition<'_>], role: Role, name: &str) 
         .with_some("maxHeight", size(|(_, height)| *height))
         .with_some("maxFrameRate", fastest(set).map(frame_rate))
         .containing(properties)
+        .containing(captions.iter().cloned())
         .containing([role.element()])
         .containing(shared.map(|track| segment_timeline::template(name, track)))
         .containing(

@@ -4,7 +4,7 @@ use crate::codec::AudioDetails;
 use crate::language;
 
 use super::super::rendition::{Rendition, sets};
-use super::{Attributes, playlist_uri};
+use super::Attributes;
 
 /// Renditions of one codec and channel count, in every language, at one step
 /// of the bitrate ladder.
@@ -50,8 +50,9 @@ fn steps<'a>(family: &[Vec<Rendition<'a>>]) -> Vec<AudioGroup<'a>> {
 }
 
 impl AudioGroup<'_> {
-    /// Writes an `EXT-X-MEDIA` for each rendition.
-    pub(super) fn write(&self, playlist: &mut String, name: &str) {
+    /// Writes an `EXT-X-MEDIA` for each rendition; `uri` says where the one at an
+    /// index is, or nothing when it stands in the variants themselves.
+    pub(super) fn write(&self, playlist: &mut String, uri: impl Fn(usize, &Rendition<'_>) -> Option<String>) {
         let names = unique_names(&self.renditions);
         for (index, (rendition, display_name)) in self.renditions.iter().zip(names).enumerate() {
             // Players choose among these by language, so only the first of each may be chosen unasked.
@@ -65,7 +66,7 @@ impl AudioGroup<'_> {
                 .plain("DEFAULT", yes_or_no(index == 0))
                 .plain("AUTOSELECT", yes_or_no(is_first_of_language))
                 .quoted_some("CHANNELS", rendition.audio().and_then(channels).as_deref())
-                .quoted("URI", &playlist_uri(name, rendition))
+                .quoted_some("URI", uri(index, rendition).as_deref())
                 .write_to(playlist);
         }
     }

@@ -17,37 +17,43 @@ pub fn media(presentation: &Presentation, track: usize) -> String {
     };
     let stem = path_segment(&format!("{}-{}", presentation.name, track.token));
     let durations = durations_us(track);
-    let target = durations
-        .iter()
-        .map(|duration| rounded_seconds(*duration))
-        .max()
-        .unwrap_or(0)
-        .max(1);
-    let mut playlist = String::with_capacity(256 + durations.len() * (stem.len() + 40));
+    let mut playlist = head(VERSION, &durations);
     // Writing to a String cannot fail.
-    let _ = write!(
-        playlist,
+    let _ = writeln!(playlist, "#EXT-X-MAP:URI=\"hls/{stem}.m4s\"");
+    write_segments(&mut playlist, &durations, |number| {
+        format!("hls/{stem}-{number}.m4s")
+    });
+    playlist
+}
+
+/// The tags before the segments; these last `durations` microseconds.
+pub(super) fn head(version: u32, durations: &[u64]) -> String {
+    let rounded = durations.iter().map(|duration| rounded_seconds(*duration));
+    let target = rounded.max().unwrap_or(0).max(1);
+    format!(
         "#EXTM3U\n\
-         #EXT-X-VERSION:{VERSION}\n\
+         #EXT-X-VERSION:{version}\n\
          #EXT-X-TARGETDURATION:{target}\n\
          #EXT-X-MEDIA-SEQUENCE:{FIRST_SEGMENT_NUMBER}\n\
-         #EXT-X-PLAYLIST-TYPE:VOD\n\
-         #EXT-X-MAP:URI=\"hls/{stem}.m4s\"\n"
-    );
+         #EXT-X-PLAYLIST-TYPE:VOD\n"
+    )
+}
+
+/// The segments, which `uri` places by their numbers, and the end.
+pub(super) fn write_segments(playlist: &mut String, durations: &[u64], uri: impl Fn(usize) -> String) {
     for (number, duration) in (FIRST_SEGMENT_NUMBER..).zip(durations) {
         let (seconds, fraction) = (duration / 1_000_000, duration % 1_000_000);
-        let _ = writeln!(
-            playlist,
-            "#EXTINF:{seconds}.{fraction:06},\nhls/{stem}-{number}.m4s"
-        );
+        let uri = uri(number);
+        playlist.reserve(uri.len() + 24);
+        // Writing to a String cannot fail.
+        let _ = writeln!(playlist, "#EXTINF:{seconds}.{fraction:06},\n{uri}");
     }
     playlist.push_str("#EXT-X-ENDLIST\n");
-    playlist
 }
 
 /// Durations of the segments in microseconds. Ends are rounded, not durations,
 /// so that the sum of any run of segments is off by a microsecond at most.
-fn durations_us(track: &Track) -> Vec<u64> {
+pub(super) fn durations_us(track: &Track) -> Vec<u64> {
     let scale = u128::from(track.timescale.get());
     let micros = |ticks: u64| {
         let micros = (u128::from(ticks) * 1_000_000 + scale / 2) / scale;

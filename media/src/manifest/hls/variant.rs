@@ -1,13 +1,11 @@
-//! Variant streams, RFC 8216bis §4.4.6.2, and the subtitles they offer.
+//! Variant streams, RFC 8216bis §4.4.6.2.
 
 use crate::track::Bandwidth;
 
 use super::super::rendition::Rendition;
-use super::audio_group::{AudioGroup, unique_names, yes_or_no};
+use super::audio_group::AudioGroup;
+use super::offer::Offer;
 use super::{Attributes, playlist_uri};
-
-/// The one group of subtitles.
-const SUBTITLES: &str = "subtitles";
 
 /// Writes one variant: `video` with `audio`, or either alone.
 pub(super) fn write(
@@ -15,70 +13,84 @@ pub(super) fn write(
     name: &str,
     video: Option<&Rendition<'_>>,
     audio: Option<&AudioGroup<'_>>,
-    texts: &[Rendition<'_>],
+    offer: &Offer,
 ) {
     let sounds = audio.map(|group| group.renditions.as_slice()).unwrap_or_default();
     let Some(main) = video.or(sounds.first()) else {
         return;
     };
-    let sizes = [video.map(std::slice::from_ref).unwrap_or_default(), sounds, texts];
-    let bandwidth = sizes.iter().fold(Bandwidth::default(), |sum, choice| {
-        let most = |rate: fn(&Bandwidth) -> u64| {
-            choice
-                .iter()
-                .map(|rendition| rate(&rendition.track.bandwidth))
-                .max()
-                .unwrap_or(0)
-        };
-        Bandwidth {
-            peak: sum.peak.saturating_add(most(|bandwidth| bandwidth.peak)),
-            average: sum.average.saturating_add(most(|bandwidth| bandwidth.average)),
-        }
+    let choices = [video.map(std::slice::from_ref).unwrap_or_default(), sounds];
+    let bandwidth = choices.into_iter().fold(offer.bandwidth, |sum, choice| {
+        let rates = choice.iter().map(|rendition| rendition.track.bandwidth);
+        sum.and(highest(rates))
     });
-    let mut codecs: Vec<&str> = Vec::new();
-    for rendition in sizes.iter().copied().flatten() {
-        if !codecs.contains(&rendition.rfc6381) {
-            codecs.push(rendition.rfc6381);
-        }
+    Variant {
+        main,
+        sounds,
+        audio_group: audio.map(|group| group.id.as_str()),
+        bandwidth,
+        uri: playlist_uri(name, main.track),
     }
-    let mut attributes = Attributes::of("#EXT-X-STREAM-INF")
-        .plain("BANDWIDTH", bandwidth.peak)
-        .plain("AVERAGE-BANDWIDTH", bandwidth.average)
-        .quoted("CODECS", &codecs.join(","))
-        .quoted_some("SUPPLEMENTAL-CODECS", main.supplemental);
-    if let Some(details) = video.and_then(Rendition::video) {
-        if let (width @ 1.., height @ 1..) = details.display_size() {
-            attributes = attributes.plain("RESOLUTION", format_args!("{width}x{height}"));
-        }
-        if let Some(rate) = main.track.frame_rate {
-            attributes = attributes.plain("FRAME-RATE", thousandths(rate.numerator, rate.denominator));
-        }
-        attributes = attributes.plain("VIDEO-RANGE", details.dynamic_range().name());
-    }
-    attributes
-        .quoted_some("AUDIO", audio.map(|group| group.id.as_str()))
-        .quoted_some("SUBTITLES", (!texts.is_empty()).then_some(SUBTITLES))
-        .write_to(playlist);
-    playlist.push_str(&playlist_uri(name, main));
-    playlist.push('\n');
+    .write(playlist, offer);
 }
 
-/// Writes an `EXT-X-MEDIA` for each text.
-pub(super) fn write_subtitles(playlist: &mut String, name: &str, texts: &[Rendition<'_>]) {
-    for (index, (text, display_name)) in texts.iter().zip(unique_names(texts)).enumerate() {
-        let is_first_of_language = texts
-            .iter()
-            .take(index)
-            .all(|other| other.language != text.language);
-        Attributes::of("#EXT-X-MEDIA")
-            .plain("TYPE", "SUBTITLES")
-            .quoted("GROUP-ID", SUBTITLES)
-            .quoted_some("LANGUAGE", text.language.as_deref())
-            .quoted("NAME", &display_name)
-            .plain("DEFAULT", "NO")
-            .plain("AUTOSELECT", yes_or_no(is_first_of_language))
-            .quoted("URI", &playlist_uri(name, text))
-            .write_to(playlist);
+/// One `EXT-X-STREAM-INF` with its URI.
+pub(super) struct Variant<'a> {
+    /// What it is a variant of: pictures, or sound when there are none.
+    pub(super) main: &'a Rendition<'a>,
+    /// All sounds that can be played with it, or that it is.
+    pub(super) sounds: &'a [Rendition<'a>],
+    /// The group they can be chosen from.
+    pub(super) audio_group: Option<&'a str>,
+    /// Of the heaviest combination.
+    pub(super) bandwidth: Bandwidth,
+    pub(super) uri: String,
+}
+
+impl Variant<'_> {
+    pub(super) fn write(&self, playlist: &mut String, offer: &Offer) {
+        let mut codecs = vec![self.main.rfc6381];
+        for sound in self.sounds {
+            if !codecs.contains(&sound.rfc6381) {
+                codecs.push(sound.rfc6381);
+            }
+        }
+        let mut attributes = Attributes::of("#EXT-X-STREAM-INF")
+            .plain("BANDWIDTH", self.bandwidth.peak)
+            .plain("AVERAGE-BANDWIDTH", self.bandwidth.average)
+            .quoted("CODECS", &codecs.join(","))
+            .quoted_some("SUPPLEMENTAL-CODECS", self.main.supplemental);
+        if let Some(details) = self.main.video() {
+            if let (width @ 1.., height @ 1..) = details.display_size() {
+                attributes = attributes.plain("RESOLUTION", format_args!("{width}x{height}"));
+            }
+            if let Some(rate) = self.main.track.frame_rate {
+                attributes = attributes.plain("FRAME-RATE", thousandths(rate.numerator, rate.denominator));
+            }
+            attributes = attributes.plain("VIDEO-RANGE", details.dynamic_range().name());
+        }
+        let attributes = attributes.quoted_some("AUDIO", self.audio_group);
+        offer.refer(attributes).write_to(playlist);
+        playlist.push_str(&self.uri);
+        playlist.push('\n');
+    }
+}
+
+/// The highest rates of things of which one plays at a time.
+pub(super) fn highest(rates: impl Iterator<Item = Bandwidth>) -> Bandwidth {
+    rates.fold(Bandwidth::default(), |highest, rate| Bandwidth {
+        peak: highest.peak.max(rate.peak),
+        average: highest.average.max(rate.average),
+    })
+}
+
+impl Bandwidth {
+    /// The rates of both played together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            peak: self.peak.saturating_add(other.peak),
+            average: self.average.saturating_add(other.average),
+        }
     }
 }
 

@@ -21,17 +21,15 @@ pub(super) fn check_mpd(presentation: &Presentation, text: &str) {
         .collect();
     for (set, representation) in listed {
         let token = representation.id.as_deref().unwrap();
-        let track = presentation
-            .tracks
-            .iter()
-            .find(|track| track.token == token)
-            .unwrap();
+        let texts = presentation.texts.iter().map(|text| &text.track);
+        let mut tracks = presentation.tracks.iter().chain(texts);
+        let track = tracks.find(|track| track.token == token).unwrap();
         assert_eq!(representation.bandwidth, Some(track.bandwidth.peak));
-        let template = representation
-            .SegmentTemplate
-            .as_ref()
-            .or(set.SegmentTemplate.as_ref())
-            .unwrap();
+        let template = representation.SegmentTemplate.as_ref();
+        let Some(template) = template.or(set.SegmentTemplate.as_ref()) else {
+            assert_eq!(representation.BaseURL.len(), 1, "{token} is one file");
+            continue;
+        };
         assert_eq!(template.timescale, Some(track.timescale.get().into()));
         let mut times = Vec::new();
         let mut next = 0;
@@ -78,6 +76,16 @@ pub(super) fn check_master(presentation: &Presentation, text: &str) {
         let is_offered =
             |media: &m3u8_rs::AlternativeMedia| media.uri.as_ref().is_some_and(|it| it.ends_with(&uri));
         assert!(playlist.alternatives.iter().any(is_offered), "{uri}");
+    }
+    for text in &presentation.texts {
+        let uri = format!("-{}.m3u8", text.track.token);
+        let media = playlist.alternatives.iter();
+        let mut media = media.filter(|media| media.uri.as_ref().is_some_and(|it| it.ends_with(&uri)));
+        let media = media.next().unwrap();
+        assert_eq!(media.media_type, m3u8_rs::AlternativeMediaType::Subtitles);
+        for variant in &playlist.variants {
+            assert_eq!(variant.subtitles.as_ref(), Some(&media.group_id));
+        }
     }
     for media in &playlist.alternatives {
         let in_group = playlist

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::TRACK_ID;
-use crate::codec::{Details, MediaKind};
+use crate::codec::{Codec, Details, MediaKind};
 use crate::track::Track;
 use crate::write::box_writer::BoxWriter;
 
@@ -92,6 +92,8 @@ fn media(out: &mut BoxWriter, track: &Track) {
     let handler = match track.kind {
         MediaKind::Video => b"vide",
         MediaKind::Audio => b"soun",
+        // `ISO/IEC 14496-30 §5.2`, `§7.2`.
+        MediaKind::Text if is_document(track) => b"subt",
         MediaKind::Text => b"text",
     };
     out.full(b"hdlr", 0, 0, |out| {
@@ -104,6 +106,7 @@ fn media(out: &mut BoxWriter, track: &Track) {
         match track.kind {
             MediaKind::Video => out.full(b"vmhd", 0, 1, |out| out.zeros(8)),
             MediaKind::Audio => out.full(b"smhd", 0, 0, |out| out.zeros(4)),
+            MediaKind::Text if is_document(track) => out.full(b"sthd", 0, 0, |_| {}),
             MediaKind::Text => out.full(b"nmhd", 0, 0, |_| {}),
         }
         out.write(b"dinf", |out| {
@@ -115,6 +118,11 @@ fn media(out: &mut BoxWriter, track: &Track) {
         });
         out.write(b"stbl", |out| sample_table(out, track));
     });
+}
+
+/// Whether the samples are documents of XML.
+fn is_document(track: &Track) -> bool {
+    track.codec().is_some_and(|codec| codec.codec == Codec::Stpp)
 }
 
 fn sample_table(out: &mut BoxWriter, track: &Track) {

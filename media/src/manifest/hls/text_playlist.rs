@@ -1,0 +1,28 @@
+//! Playlists of texts: segments of WebVTT, RFC 8216 §3.5.
+
+use crate::presentation::Presentation;
+use crate::text::HlsMedia;
+
+use super::super::escape::path_segment;
+use super::VERSION;
+use super::media_playlist::{durations_us, head, write_segments};
+
+/// The playlist of the presentation's text `text` (0-based) beside media of this
+/// kind; empty if there is no such text.
+#[must_use]
+pub fn text(presentation: &Presentation, text: usize, media: HlsMedia) -> String {
+    let Some(text) = presentation.texts.get(text) else {
+        return String::new();
+    };
+    let folder = match media {
+        HlsMedia::FragmentedMp4 => "hls/",
+        HlsMedia::TransportStream => "",
+    };
+    let stem = path_segment(&format!("{}-{}", presentation.name, text.track.token));
+    let durations = durations_us(&text.track);
+    let mut playlist = head(VERSION, &durations);
+    write_segments(&mut playlist, &durations, |number| {
+        format!("{folder}{stem}-{number}.webvtt")
+    });
+    playlist
+}
