@@ -16,6 +16,7 @@
 
 mod catalog;
 mod error;
+mod formats;
 mod freshness;
 mod load;
 mod location;

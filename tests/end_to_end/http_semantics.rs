@@ -38,8 +38,8 @@ impl Chain {
         self.balancer.address
     }
 
-    fn manifests(&self) -> [String; 2] {
-        [format!("/{TITLE}/.mpd"), format!("/{TITLE}/.m3u8")]
+    fn manifests(&self) -> [String; 3] {
+        [".mpd", ".m3u8", "Manifest"].map(|name| format!("/{TITLE}/{name}"))
     }
 
     async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -224,6 +224,7 @@ async fn content_types_are_those_that_players_know() {
     let cases = [
         (chain.manifests()[0].clone(), "application/dash+xml"),
         (chain.manifests()[1].clone(), "application/vnd.apple.mpegurl"),
+        (chain.manifests()[2].clone(), "application/vnd.ms-sstr+xml"),
         (hls[0].playlist.clone().unwrap(), "application/vnd.apple.mpegurl"),
         (
             hls.iter()

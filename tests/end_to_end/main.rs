@@ -20,4 +20,5 @@ mod failover;
 mod http_semantics;
 mod identical;
 mod packets;
+mod players;
 mod store_faults;

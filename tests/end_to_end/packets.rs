@@ -28,7 +28,7 @@ impl Ratio {
 
 /// One packet as ffmpeg sees it, times in seconds.
 #[derive(Debug, Clone, PartialEq)]
-struct Packet {
+pub(crate) struct Packet {
     dts: Ratio,
     pts: Ratio,
     size: u64,
@@ -36,7 +36,7 @@ struct Packet {
 }
 
 /// The packets of each stream of an input that `map` chooses, by the stream's place among these.
-async fn packets(input: &str, map: &str) -> BTreeMap<usize, Vec<Packet>> {
+pub(crate) async fn packets(input: &str, map: &str) -> BTreeMap<usize, Vec<Packet>> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-copyts", "-i", input])
         .args(["-map", map, "-c", "copy"])
@@ -167,6 +167,47 @@ async fn hls_carries_every_packet_of_every_track_in_time() {
         1,
         "one shift for the whole title, in seconds: {told:?}"
     );
+}
+
+/// An initialization segment for what counts in ticks of 100 ns.
+fn on_smooth_clock(init: &[u8]) -> Vec<u8> {
+    let mut init = init.to_vec();
+    let header = init.windows(4).position(|name| name == b"mdhd").unwrap();
+    assert_eq!(init[header + 4], 0, "version");
+    init[header + 16..header + 20].copy_from_slice(&10_000_000_u32.to_be_bytes());
+    init
+}
+
+#[tokio::test]
+async fn smooth_streaming_carries_every_packet_of_every_track_in_time() {
+    let (_bucket, _origin, balancer) = chain().await;
+    let (client, sources) = (Client::new(), sources().await);
+    let tracks = manifest::smooth(&client, balancer.address).await;
+    assert_eq!(tracks.len(), sources.len());
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut told = BTreeSet::new();
+    for track in tracks {
+        // ffmpeg reads fragments behind the initialization that players make up from the manifest.
+        let init = format!("/{TITLE}/dash/harbour-{}.dash", track.token);
+        let mut file = on_smooth_clock(&client.get(balancer.address, &init).await.body);
+        for segment in &track.segments {
+            let answer = client.get(balancer.address, segment).await;
+            assert_eq!(answer.status, 200, "{segment}");
+            file.extend_from_slice(&answer.body);
+        }
+        let path = folder.path().join(&track.token);
+        std::fs::write(&path, file).unwrap();
+        let streams = packets(path.to_str().unwrap(), "0").await;
+        // It counts from 0 whatever the first fragment is called.
+        let first = track.segments[0].rsplit_once('=').unwrap().1;
+        let start = Ratio::new(first.trim_end_matches(')').parse().unwrap(), 10_000_000);
+        let shifts = shifts(&track.token, &sources[bitrate(&track.token)], &streams[&0]);
+        let from_start = |shift: Ratio| shift.minus(Ratio::new(-start.0, start.1));
+        told.extend(shifts.into_iter().map(from_start));
+    }
+    let seconds = |shift: &Ratio| shift.0 as f64 / shift.1 as f64;
+    let [least, most] = [f64::min, f64::max].map(|choose| told.iter().map(seconds).reduce(choose).unwrap());
+    assert!(most - least < 2.5e-7, "one shift but for rounding: {told:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use strata_cache::ChunkCache;
 use strata_media::codec::MediaKind;
+use strata_media::manifest::smooth::Streams;
 use strata_media::plan::FileIndex;
 use strata_media::presentation::{Presentation, Source};
 use strata_media::read::ism::{self, MANIFEST_SIZE_MAX, ServerManifest, TrackReference};
@@ -15,6 +16,7 @@ use strata_media::read::mp4::{Movie, ReadError};
 use strata_media::segment::SegmentationOptions;
 
 use super::error::LoadError;
+use super::formats;
 use super::location;
 use super::movie::{self, Budget};
 use super::title::{Parts, Title};
@@ -54,7 +56,9 @@ impl Loader {
                 references: vec![None],
             };
             let movie = movie::read(&self.store, title, &opened, &budget, tally).await?;
-            return self.assemble(title, None, vec![(file, opened.meta, Ok(movie))]).await;
+            return self
+                .assemble(title, None, vec![(file, opened.meta, Ok(movie))])
+                .await;
         }
         let manifest = self.server_manifest(title, &opened, &budget, tally).await?;
         let files = files(title, manifest)?;
@@ -128,13 +132,19 @@ impl Loader {
         let name = stem(title).to_owned();
         let segmentation = self.segmentation;
         // Walks every sample of every track: milliseconds for a long film.
-        let work =
-            tokio::task::spawn_blocking(move || Presentation::assemble(&name, &sources, &segmentation));
+        let work = tokio::task::spawn_blocking(move || {
+            let presentation = Presentation::assemble(&name, &sources, &segmentation)?;
+            let smooth = Streams::of(&presentation);
+            Ok((presentation, smooth))
+        });
         let assembled = work.await.map_err(|_| LoadError::Lost)?;
-        let presentation = assembled.map_err(|error| LoadError::Assemble(Arc::new(error)))?;
+        let (presentation, smooth) = assembled.map_err(|error| LoadError::Assemble(Arc::new(error)))?;
+        formats::log_left_out(title, &presentation, &smooth);
         for skipped in &presentation.skipped {
             let file = usize::try_from(skipped.file.0).ok();
-            let object = file.and_then(|file| objects.get(file)).map_or("", SourceObject::name);
+            let object = file
+                .and_then(|file| objects.get(file))
+                .map_or("", SourceObject::name);
             let (track, reason) = (skipped.source_id, &skipped.reason);
             tracing::warn!(title, object, track, %reason, "track left out");
         }
@@ -144,6 +154,7 @@ impl Loader {
         let parts = Parts {
             path: title.to_owned(),
             presentation,
+            smooth,
             objects,
             manifest,
             segmentation: self.segmentation,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use strata_cache::HeapSize;
+use strata_media::manifest::smooth::Streams;
 use strata_media::plan::FileIndex;
 use strata_media::presentation::Presentation;
 use strata_media::segment::SegmentationOptions;
@@ -22,6 +23,7 @@ const PACKAGING_VERSION: u32 = 1;
 pub struct Title {
     path: String,
     presentation: Presentation,
+    smooth: Streams,
     objects: Vec<SourceObject>,
     manifest: Option<ObjectMeta>,
     fingerprint: u128,
@@ -33,6 +35,7 @@ pub struct Title {
 pub(super) struct Parts {
     pub(super) path: String,
     pub(super) presentation: Presentation,
+    pub(super) smooth: Streams,
     /// By [`FileIndex`].
     pub(super) objects: Vec<SourceObject>,
     /// The server manifest, which is at `path`.
@@ -62,6 +65,7 @@ impl Title {
         Self {
             path: parts.path,
             presentation: parts.presentation,
+            smooth: parts.smooth,
             objects: parts.objects,
             manifest: parts.manifest,
             fingerprint,
@@ -86,6 +90,12 @@ impl Title {
     #[must_use]
     pub fn presentation(&self) -> &Presentation {
         &self.presentation
+    }
+
+    /// What of it is offered over Smooth Streaming.
+    #[must_use]
+    pub fn smooth(&self) -> &Streams {
+        &self.smooth
     }
 
     /// The object that a plan or a track means by `file`.
@@ -160,7 +170,7 @@ impl HeapSize for Title {
             .iter()
             .map(|object| 2 * text(object.name(), object.meta()) + OBJECT_BYTES)
             .sum();
-        self.presentation.heap_size() + self.path.len() + objects
+        self.presentation.heap_size() + self.smooth.heap_size() + self.path.len() + objects
     }
 }
 

@@ -12,6 +12,7 @@ use super::config::CacheControl;
 use super::exchange::Exchange;
 use super::route::Resource;
 use strata_media::codec::MediaKind;
+use strata_media::smooth::{Fragment, Noun};
 
 use crate::asset::Title;
 
@@ -86,17 +87,27 @@ pub(super) fn representation_headers(
     headers
 }
 
-/// `Content-Type`: ISO/IEC 23009-1 annex C, RFC 8216 §4, RFC 4337.
+/// `Content-Type`: ISO/IEC 23009-1 annex C, RFC 8216 §4, RFC 4337; what IANA has
+/// for `[MS-SSTR]`.
 fn content_type(resource: Resource, title: &Title) -> HeaderValue {
     HeaderValue::from_static(match resource {
         Resource::Mpd => "application/dash+xml",
         Resource::Master | Resource::MediaPlaylist { .. } => "application/vnd.apple.mpegurl",
-        Resource::Init { track } | Resource::Segment { track, .. } => {
-            match title.presentation().tracks.get(track).map(|track| track.kind) {
-                Some(MediaKind::Video) => "video/mp4",
-                Some(MediaKind::Audio) => "audio/mp4",
-                Some(MediaKind::Text) | None => "application/mp4",
-            }
-        }
+        Resource::ClientManifest => "application/vnd.ms-sstr+xml",
+        // No boxes, so no file format.
+        Resource::Fragment {
+            noun: Noun::RawFragments,
+            ..
+        } => "application/octet-stream",
+        Resource::Init { track }
+        | Resource::Segment { track, .. }
+        | Resource::Fragment {
+            fragment: Fragment { track, .. },
+            ..
+        } => match title.presentation().tracks.get(track).map(|track| track.kind) {
+            Some(MediaKind::Video) => "video/mp4",
+            Some(MediaKind::Audio) => "audio/mp4",
+            Some(MediaKind::Text) | None => "application/mp4",
+        },
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strata_cache::{CacheMetrics, DerivedCache, HeapSize, Tier};
-use strata_media::manifest::{dash, hls};
+use strata_media::manifest::{dash, hls, smooth};
 use tokio::runtime::Handle;
 
 use super::coding::{self, Coding};
@@ -73,7 +73,8 @@ impl Manifests {
             Resource::Mpd => format!("{:032x}/mpd", title.fingerprint()),
             Resource::Master => format!("{:032x}/master", title.fingerprint()),
             Resource::MediaPlaylist { track } => format!("{:032x}/media/{track}", title.fingerprint()),
-            Resource::Init { .. } | Resource::Segment { .. } => {
+            Resource::ClientManifest => format!("{:032x}/smooth", title.fingerprint()),
+            Resource::Init { .. } | Resource::Segment { .. } | Resource::Fragment { .. } => {
                 return Err(Fault::Bug("media is no manifest"));
             }
         };
@@ -96,6 +97,7 @@ fn render(title: &Title, resource: Resource) -> String {
         Resource::Mpd => dash::mpd(presentation),
         Resource::Master => hls::master(presentation),
         Resource::MediaPlaylist { track } => hls::media(presentation, track),
-        Resource::Init { .. } | Resource::Segment { .. } => String::new(),
+        Resource::ClientManifest => smooth::client_manifest(presentation, title.smooth()),
+        Resource::Init { .. } | Resource::Segment { .. } | Resource::Fragment { .. } => String::new(),
     }
 }

@@ -12,8 +12,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use strata_cache::Outcome;
 use strata_media::plan::{Part, Plan};
 use strata_media::read::mp4::{SegmentReader, SegmentStep};
+use strata_media::sample::Samples;
+use strata_media::smooth::{Fragment, Noun};
 use strata_media::track::Track;
-use strata_media::write::fmp4;
+use strata_media::write::{fmp4, smooth};
 
 use super::fault::Fault;
 use super::pieces::{ChunkId, PlanPiece, PlanPieces};
@@ -30,6 +32,24 @@ pub(super) async fn plan(
     segment: usize,
     tally: &Arc<Tally>,
 ) -> Result<Plan, Fault> {
+    let samples = samples(title, track, segment, tally).await?;
+    checked(title, fmp4::media(track, segment, &samples))
+}
+
+/// Plans what `noun` asks of `fragment`, which is one of `track`.
+pub(super) async fn fragment(
+    title: &Title,
+    track: &Track,
+    fragment: &Fragment,
+    noun: Noun,
+    tally: &Arc<Tally>,
+) -> Result<Plan, Fault> {
+    let samples = samples(title, track, fragment.segment, tally).await?;
+    checked(title, smooth::fragment(track, fragment, noun, &samples))
+}
+
+/// The samples of segment `segment` of `track`, without their media.
+async fn samples(title: &Title, track: &Track, segment: usize, tally: &Arc<Tally>) -> Result<Samples, Fault> {
     let object = title
         .object(track.file)
         .ok_or(Fault::Bug("a track without a file"))?;
@@ -39,10 +59,10 @@ pub(super) async fn plan(
     };
     let mut reader = SegmentReader::new(track, segment);
     let mut supplied: Vec<Bytes> = Vec::new();
-    let samples = loop {
+    loop {
         let step = reader.step(supplied);
         match step.map_err(|error| corrupt(error.to_string()))? {
-            SegmentStep::Done(samples) => break samples,
+            SegmentStep::Done(samples) => return Ok(samples),
             SegmentStep::Need(ranges) => {
                 let reads: Vec<_> = ranges
                     .into_iter()
@@ -51,14 +71,20 @@ pub(super) async fn plan(
                 supplied = stream::iter(reads).buffered(TABLE_READS).try_collect().await?;
             }
         }
-    };
-    let plan = fmp4::media(track, segment, &samples);
+    }
+}
+
+/// `plan`, if the files that it reads are as long as it takes them to be.
+fn checked(title: &Title, plan: Plan) -> Result<Plan, Fault> {
     for part in &plan.parts {
         if let Part::Source { file, range } = part {
-            let size = title.object(*file).map_or(0, |object| object.meta().size);
+            let object = title.object(*file);
+            let size = object.map_or(0, |object| object.meta().size);
             if size < range.end || range.end < range.start {
-                let reason = format!("media at {range:?} of a file of {size} bytes");
-                return Err(corrupt(reason));
+                return Err(Fault::Corrupt {
+                    object: object.map_or("", |object| object.name()).to_owned(),
+                    reason: format!("media at {range:?} of a file of {size} bytes"),
+                });
             }
         }
     }

@@ -18,6 +18,7 @@ pub(super) enum Kind {
     Mpd,
     Master,
     MediaPlaylist,
+    ClientManifest,
     Init,
     Segment,
     /// Nothing that a title offers, or not known yet when the request failed.
@@ -25,10 +26,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Mpd,
         Self::Master,
         Self::MediaPlaylist,
+        Self::ClientManifest,
         Self::Init,
         Self::Segment,
         Self::Other,
@@ -40,6 +42,7 @@ impl Kind {
             Self::Mpd => "mpd",
             Self::Master => "hls_master",
             Self::MediaPlaylist => "hls_media",
+            Self::ClientManifest => "smooth_manifest",
             Self::Init => "init",
             Self::Segment => "segment",
             Self::Other => "other",
@@ -54,7 +57,8 @@ impl From<Resource> for Kind {
             Resource::Master => Self::Master,
             Resource::MediaPlaylist { .. } => Self::MediaPlaylist,
             Resource::Init { .. } => Self::Init,
-            Resource::Segment { .. } => Self::Segment,
+            Resource::Segment { .. } | Resource::Fragment { .. } => Self::Segment,
+            Resource::ClientManifest => Self::ClientManifest,
         }
     }
 }

@@ -3,10 +3,14 @@
 //! Track tokens (`video=401000`) are looked for at the right end of a file
 //! name, because the title's own name before them may hold `-` and `=` too.
 
+use http::HeaderValue;
+use strata_media::manifest::smooth::FragmentRequest;
+use strata_media::smooth::{Fragment, Noun};
+
 use crate::asset::Title;
 
 /// A resource path, decoded as far as it can be without the title.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route<'p> {
     /// `anything.mpd`.
     Mpd,
@@ -16,6 +20,10 @@ pub(super) enum Route<'p> {
     Dash { stem: &'p str },
     /// `hls/film-video=401000.m4s`, `hls/film-video=401000-1.m4s`.
     Hls { stem: &'p str },
+    /// `Manifest`, `manifest`.
+    ClientManifest,
+    /// `QualityLevels(401000)/Fragments(video=0)`, and other nouns than `Fragments`.
+    Fragment(FragmentRequest),
 }
 
 /// One thing that a title offers. Tracks and segments are 0-based indexes.
@@ -31,11 +39,18 @@ pub(super) enum Resource {
     Init { track: usize },
     /// A media segment of a track.
     Segment { track: usize, segment: usize },
+    /// The manifest of Smooth Streaming.
+    ClientManifest,
+    /// What `noun` asks of a fragment of Smooth Streaming.
+    Fragment { fragment: Fragment, noun: Noun },
 }
 
 impl<'p> Route<'p> {
     /// Decodes the part of a path after the title; `None`: no title has it.
     pub(super) fn parse(resource: &'p str) -> Option<Self> {
+        if let Some(route) = Self::smooth(resource) {
+            return Some(route);
+        }
         match resource.split_once('/') {
             None => {
                 if let Some(stem) = resource.strip_suffix(".m3u8") {
@@ -50,11 +65,24 @@ impl<'p> Route<'p> {
         }
     }
 
+    fn smooth(resource: &str) -> Option<Self> {
+        // Some players are told `film.ism/film.ism/Manifest`, and go on below it.
+        let below = resource.split_once('/');
+        let resource = match below.filter(|(name, _)| is_server_manifest(name)) {
+            Some((_, rest)) => rest,
+            None => resource,
+        };
+        match resource {
+            "Manifest" | "manifest" => Some(Self::ClientManifest),
+            _ => FragmentRequest::parse(resource).map(Self::Fragment),
+        }
+    }
+
     /// Finds what the path means in `title`; `None`: the title lacks it.
-    pub(super) fn resolve(self, title: &Title) -> Option<Resource> {
+    pub(super) fn resolve(&self, title: &Title) -> Option<Resource> {
         let presentation = title.presentation();
         let track_in = |stem| presentation.track_in(stem).map(|(track, _)| track);
-        match self {
+        match *self {
             Self::Mpd => Some(Resource::Mpd),
             Self::Playlist { stem } => match track_in(stem) {
                 Some(track) => Some(Resource::MediaPlaylist { track }),
@@ -82,6 +110,26 @@ impl<'p> Route<'p> {
                 presentation.tracks.get(track)?.segments.get(segment)?;
                 Some(Resource::Segment { track, segment })
             }
+            Self::ClientManifest => {
+                let is_offered = !title.smooth().streams.is_empty();
+                is_offered.then_some(Resource::ClientManifest)
+            }
+            Self::Fragment(ref request) => {
+                let fragment = title.smooth().resolve(presentation, request)?;
+                let noun = request.noun;
+                Some(Resource::Fragment { fragment, noun })
+            }
+        }
+    }
+
+    /// What a cache in front may fetch ahead once it has `resource`, which this
+    /// path means: the value of a `Link` header (`RFC 8288`).
+    pub(super) fn link(&self, resource: Resource) -> Option<HeaderValue> {
+        match (self, resource) {
+            (Self::Fragment(request), Resource::Fragment { fragment, .. }) => {
+                HeaderValue::try_from(request.link_to(fragment.next?)).ok()
+            }
+            _ => None,
         }
     }
 }
@@ -90,8 +138,8 @@ impl Resource {
     /// Whether it is a manifest or playlist, rather than media.
     pub(super) fn is_text(self) -> bool {
         match self {
-            Self::Mpd | Self::Master | Self::MediaPlaylist { .. } => true,
-            Self::Init { .. } | Self::Segment { .. } => false,
+            Self::Mpd | Self::Master | Self::MediaPlaylist { .. } | Self::ClientManifest => true,
+            Self::Init { .. } | Self::Segment { .. } | Self::Fragment { .. } => false,
         }
     }
 
@@ -103,6 +151,16 @@ impl Resource {
             Self::MediaPlaylist { track } => (2, track, 0),
             Self::Init { track } => (3, track, 0),
             Self::Segment { track, segment } => (4, track, segment),
+            Self::ClientManifest => (5, 0, 0),
+            Self::Fragment { fragment, noun } => {
+                let noun = match noun {
+                    Noun::Fragments => 6,
+                    Noun::KeyFrames => 7,
+                    Noun::FragmentInfo => 8,
+                    Noun::RawFragments => 9,
+                };
+                (noun, fragment.track, fragment.segment)
+            }
         };
         let mut tag = [kind; 17];
         let indexes = [track, segment].map(|index| (index as u64).to_le_bytes());
@@ -111,6 +169,11 @@ impl Resource {
         }
         tag
     }
+}
+
+fn is_server_manifest(name: &str) -> bool {
+    name.rsplit_once('.')
+        .is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("ism"))
 }
 
 /// Splits `film-video=401000-9600` at its last dash. Only the one way to write
@@ -128,6 +191,15 @@ fn numbered(stem: &str) -> Option<(&str, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fragment() -> Option<Route<'static>> {
+        Some(Route::Fragment(FragmentRequest {
+            bitrate: 652_000,
+            noun: Noun::Fragments,
+            stream: "video".to_owned(),
+            time: 0,
+        }))
+    }
 
     #[test]
     fn a_path_is_decoded_by_its_folder_and_ending() {
@@ -155,6 +227,11 @@ mod tests {
                     stem: "film-video=1-1",
                 }),
             ),
+            ("Manifest", Some(Route::ClientManifest)),
+            ("manifest", Some(Route::ClientManifest)),
+            ("anything.ism/Manifest", Some(Route::ClientManifest)),
+            ("QualityLevels(652000)/Fragments(video=0)", fragment()),
+            ("a.ism/QualityLevels(652000)/Fragments(video=0)", fragment()),
         ];
         for (path, route) in cases {
             assert_eq!(Route::parse(path), route, "{path}");
@@ -173,7 +250,11 @@ mod tests {
             "hls/film.dash",
             "x/film.dash",
             "dash/x/film.dash",
-            "Manifest",
+            "x/Manifest.xml",
+            "film.ism",
+            "a.ism/b.ism/Manifest",
+            "QualityLevels(652000)",
+            "QualityLevels(652000)/Manifest(video=0)",
         ] {
             assert_eq!(Route::parse(path), None, "{path}");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_RANGE};
+use http::header::{ALLOW, CONTENT_RANGE, LINK};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use strata_cache::CacheMetrics;
 use strata_media::plan::Plan;
@@ -121,12 +121,12 @@ impl Front {
         exchange.title = Some(path.title.clone());
         let route = Route::parse(&path.resource).ok_or(Fault::Resource)?;
         let title = self.catalog.title(&path.title, &exchange.tally).await?;
-        match self.serve(&title, route, request, exchange).await {
+        match self.serve(&title, &route, request, exchange).await {
             // One of its objects was replaced: start again with the new one,
             // once. Replaced twice within a request, it is in flux.
             Err(fault) if fault.is_change() => {
                 let title = self.catalog.reload(&title, &exchange.tally).await?;
-                self.serve(&title, route, request, exchange).await
+                self.serve(&title, &route, request, exchange).await
             }
             result => result,
         }
@@ -135,7 +135,7 @@ impl Front {
     async fn serve<B>(
         &self,
         title: &Arc<Title>,
-        route: Route<'_>,
+        route: &Route<'_>,
         request: &Request<B>,
         exchange: &mut Exchange,
     ) -> Result<Answer, Fault> {
@@ -148,8 +148,9 @@ impl Front {
         };
         let etag = Etag::new(title.fingerprint(), resource, coding);
         let validators = Validators::new(etag, title.modified());
-        let headers =
+        let mut headers =
             representation_headers(resource, title, coding, &validators, &self.config.cache_control);
+        headers.extend(route.link(resource).map(|link| (LINK, link)));
         match validators.weigh(request.headers()) {
             Verdict::Proceed => {}
             Verdict::NotModified => return Ok(Answer::empty(StatusCode::NOT_MODIFIED, headers)),
@@ -182,7 +183,7 @@ impl Front {
     ) -> Result<Payload, Fault> {
         let track = |track: usize| title.presentation().tracks.get(track).ok_or(Fault::Resource);
         match resource {
-            Resource::Mpd | Resource::Master | Resource::MediaPlaylist { .. } => {
+            Resource::Mpd | Resource::Master | Resource::MediaPlaylist { .. } | Resource::ClientManifest => {
                 let rendered = self.manifests.get(title, resource, tally).await?;
                 Ok(Payload::Bytes(rendered.bytes(coding)))
             }
@@ -192,6 +193,14 @@ impl Front {
                 segment,
             } => {
                 let plan = media::plan(title, track(index)?, segment, tally).await?;
+                Ok(Payload::Plan(plan))
+            }
+            Resource::Fragment { fragment, noun } => {
+                let plan = media::fragment(title, track(fragment.track)?, &fragment, noun, tally).await?;
+                // Such as the key frames of a segment without any.
+                if plan.length == 0 {
+                    return Err(Fault::Resource);
+                }
                 Ok(Payload::Plan(plan))
             }
         }

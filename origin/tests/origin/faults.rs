@@ -48,7 +48,7 @@ async fn what_is_not_there_is_404() {
         "/harbour.mp4/.mpd",
         "/harbour-144.mp4",
         "/harbour.ism/index.html",
-        "/harbour.ism/Manifest",
+        "/harbour.ism/Manifest.xml",
         "/harbour.ism/harbour-video=1.m3u8",
         "/harbour.ism/dash/harbour-video=1-0.dash",
         "/harbour.ism/dash/harbour-144.mp4",

@@ -18,3 +18,4 @@ mod ranges;
 mod replaced;
 mod rig;
 mod shared;
+mod smooth;

@@ -45,14 +45,24 @@ pub(crate) async fn hls(client: &Client, address: SocketAddr) -> Vec<Track> {
     tracks
 }
 
+/// The tracks of the sample title by its Smooth Streaming manifest; there are no
+/// initializations.
+pub(crate) async fn smooth(client: &Client, address: SocketAddr) -> Vec<Track> {
+    let answer = client.get(address, &format!("/{TITLE}/Manifest")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    tracks_of_client_manifest(answer.text())
+}
+
 /// Every path that players of the sample title may ask for, manifests included.
 pub(crate) async fn everything(client: &Client, address: SocketAddr) -> Vec<String> {
-    let mut paths = vec![format!("/{TITLE}/.mpd"), format!("/{TITLE}/.m3u8")];
-    for track in dash(client, address)
-        .await
-        .into_iter()
-        .chain(hls(client, address).await)
-    {
+    let manifests = [".mpd", ".m3u8", "Manifest"];
+    let mut paths: Vec<String> = manifests.iter().map(|name| format!("/{TITLE}/{name}")).collect();
+    let tracks = [
+        dash(client, address).await,
+        hls(client, address).await,
+        smooth(client, address).await,
+    ];
+    for track in tracks.into_iter().flatten() {
         paths.extend(track.playlist);
         paths.extend(track.segments);
     }
@@ -127,6 +137,67 @@ impl Template {
             playlist: None,
             segments,
         }
+    }
+}
+
+fn tracks_of_client_manifest(manifest: &str) -> Vec<Track> {
+    let mut reader = Reader::from_str(manifest);
+    let (mut stream, mut tracks) = (FragmentList::default(), Vec::new());
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(element) | Event::Empty(element) => match element.name().as_ref() {
+                "StreamIndex" => {
+                    stream = FragmentList {
+                        name: attribute(&element, "Name").unwrap(),
+                        url: attribute(&element, "Url").unwrap(),
+                        ..FragmentList::default()
+                    };
+                }
+                "QualityLevel" => stream.bitrates.push(attribute(&element, "Bitrate").unwrap()),
+                "c" => stream.extend(&element),
+                _ => {}
+            },
+            Event::End(element) if element.name().as_ref() == "StreamIndex" => tracks.extend(stream.tracks()),
+            Event::Eof => return tracks,
+            _ => {}
+        }
+    }
+}
+
+/// The stream of a client manifest that is being read.
+#[derive(Default)]
+struct FragmentList {
+    name: String,
+    url: String,
+    bitrates: Vec<String>,
+    times: Vec<u64>,
+    /// Where the next fragment starts, unless it says so itself.
+    next: u64,
+}
+
+impl FragmentList {
+    /// One `c` of a stream, `[MS-SSTR] §2.2.2.6`.
+    fn extend(&mut self, element: &BytesStart<'_>) {
+        let number = |name| attribute(element, name).map(|value| value.parse::<u64>().unwrap());
+        self.next = number("t").unwrap_or(self.next);
+        for _ in 0..number("r").unwrap_or(1) {
+            self.times.push(self.next);
+            self.next += number("d").unwrap();
+        }
+    }
+
+    fn tracks(&self) -> Vec<Track> {
+        let track = |bitrate: &String| Track {
+            token: format!("{}={bitrate}", self.name),
+            playlist: None,
+            segments: self.times.iter().map(|time| self.path(bitrate, *time)).collect(),
+        };
+        self.bitrates.iter().map(track).collect()
+    }
+
+    fn path(&self, bitrate: &str, time: u64) -> String {
+        let url = self.url.replace("{bitrate}", bitrate);
+        format!("/{TITLE}/{}", url.replace("{start time}", &time.to_string()))
     }
 }
 
