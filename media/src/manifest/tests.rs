@@ -3,6 +3,7 @@
 
 mod oracle;
 mod texts;
+mod transport;
 
 use std::path::PathBuf;
 use std::time::Duration;

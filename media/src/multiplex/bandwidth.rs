@@ -22,8 +22,10 @@ const PADDING_PACKETS: u64 = 15;
 const UNIT_OVERHEAD: u64 = 19 + 8 + 7;
 const ADTS_HEADER: u64 = 7;
 
-/// Sound packed into one unit, microseconds: the longest when it stands alone.
-const SOUND_UNIT_US: u64 = 100_000;
+/// Sound packed into one unit at most, microseconds: where it carries the clock, and
+/// beside pictures.
+const SOUND_UNIT_US_WITH_CLOCK: u64 = 100_000;
+const SOUND_UNIT_US: u64 = 300_000;
 
 /// The rates of `multiplex`. Sizes depend on each sample's, which are not at
 /// hand: the peak counts a whole packet of padding a unit, the average half a one.
@@ -35,7 +37,12 @@ pub(super) fn of(multiplex: &Multiplex<'_>, target: Duration) -> Bandwidth {
         let (mut most, mut mean) = (TABLES, TABLES);
         for (track, part) in multiplex.tracks().iter().zip(multiplex.parts(segment)) {
             for index in part {
-                let (size, units) = carried(track, index);
+                let sound_unit_us = if std::ptr::eq(*track, multiplex.main) {
+                    SOUND_UNIT_US_WITH_CLOCK
+                } else {
+                    SOUND_UNIT_US
+                };
+                let (size, units) = carried(track, index, sound_unit_us);
                 let packets = size / PAYLOAD;
                 most = most.saturating_add((packets + units + PADDING_PACKETS).saturating_mul(PACKET));
                 mean = mean.saturating_add(
@@ -54,16 +61,23 @@ pub(super) fn of(multiplex: &Multiplex<'_>, target: Duration) -> Bandwidth {
     }
 }
 
-/// Bytes a segment of `track` carries in packets, and in how many units.
-fn carried(track: &Track, index: usize) -> (u64, u64) {
+/// Bytes a segment of `track` carries in packets, and in how many units, of sound
+/// `sound_unit_us` long at most.
+fn carried(track: &Track, index: usize, sound_unit_us: u64) -> (u64, u64) {
     let Some(segment) = track.segments.get(index) else {
         return (0, 0);
     };
     let samples = u64::from(track.sample_count(index));
+    let duration_us = track.timescale.microseconds(segment.duration);
+    // Whole samples go into a unit, at least one.
+    let sound_units = || {
+        let sample_us = duration_us / samples.max(1);
+        samples.div_ceil((sound_unit_us / sample_us.max(1)).max(1))
+    };
     let (units, headers) = match carriage_of(track) {
         Ok(Carriage::Avc | Carriage::Hevc) => (samples, parameter_sets(track, segment)),
-        Ok(Carriage::Adts(_)) => (sound_units(track, segment), samples * ADTS_HEADER),
-        _ => (sound_units(track, segment), 0),
+        Ok(Carriage::Adts(_)) => (sound_units(), samples * ADTS_HEADER),
+        _ => (sound_units(), 0),
     };
     let size = segment
         .media_size
@@ -77,8 +91,4 @@ fn parameter_sets(track: &Track, segment: &Segment) -> u64 {
     let sets = track.codec().map_or(0, |codec| codec.record.len() as u64);
     let seconds = segment.duration.div_ceil(u64::from(track.timescale.get()));
     sets.saturating_mul(seconds)
-}
-
-fn sound_units(track: &Track, segment: &Segment) -> u64 {
-    track.timescale.microseconds(segment.duration) / SOUND_UNIT_US + 1
 }

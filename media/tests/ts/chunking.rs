@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use strata_media::sample::Samples;
+use strata_media::sample::{Sample, Samples};
 use strata_media::write::ts::TsError;
 
 use crate::nal_lengths::{sample, track};
@@ -48,6 +48,63 @@ proptest! {
         let end = (start + 1 + (size * whole.len() as f64) as usize).min(whole.len());
         let range = segment::mux(&plan, start as u64..end as u64, &files, chunk_size).unwrap();
         prop_assert!(range == whole[start..end], "bytes {}..{}", start, end);
+    }
+}
+
+/// A sample with any numbers in it.
+fn hostile_sample() -> impl Strategy<Value = Sample> {
+    let size = prop_oneof![0..20_u32, 0..9000_u32, any::<u32>()];
+    let time = prop_oneof![-100_000..100_000_i64, any::<i64>()];
+    (
+        any::<u64>(),
+        size,
+        any::<u32>(),
+        time,
+        any::<i32>(),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(offset, size, duration, decode_time, composition_offset, is_sync)| Sample {
+                offset,
+                size,
+                duration,
+                decode_time,
+                composition_offset,
+                is_sync,
+                entry: u32::from(size == 7),
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_muxed_or_refused(
+        parts in prop::collection::vec(prop::collection::vec(0..12_u8, 1..400), 1..8),
+        length_size in prop_oneof![Just(1), Just(2), Just(4)],
+        chunk_size in 1..500_usize,
+    ) {
+        let track = track(length_size);
+        let (samples, file) = segment::made(&track, 512, &parts);
+        let files = [file];
+        let plan = segment::plan(0, &[&track], &[samples], &files);
+        if let Ok(plan) = plan
+            && let Ok(bytes) = segment::mux(&plan, 0..plan.length(), &files, chunk_size)
+        {
+            prop_assert_eq!(bytes.len() as u64, plan.length());
+            checker::check(&bytes);
+        }
+    }
+
+    #[test]
+    fn any_samples_are_planned_or_refused(samples in prop::collection::vec(hostile_sample(), 0..20)) {
+        let track = track(4);
+        if let Ok(plan) = segment::plan(usize::MAX, &[&track], &[Samples(samples)], &[]) {
+            prop_assert_eq!(plan.length() % 188, 0);
+            let media = plan.media(plan.length() / 2..plan.length());
+            prop_assert!(media.length <= plan.length());
+        }
     }
 }
 

@@ -319,6 +319,45 @@ fn three_languages_in_one_stream() {
 }
 
 #[test]
+fn stated_rates_are_those_of_the_segments() {
+    let title = title(&[
+        format!("-f lavfi -i testsrc2=s=320x180:r=25:d=16 {X264} -b:v 600k -maxrate 700k -bufsize 700k"),
+        format!("-f lavfi -i aevalsrc=random(0):d=16:s=48000 {AAC}"),
+    ]);
+    let [pictures, sound] = &title.presentation.tracks[..] else {
+        panic!("two tracks");
+    };
+    for tracks in [vec![pictures], vec![sound], vec![sound, pictures]] {
+        let multiplex = Multiplex::new(tracks).unwrap();
+        let durations = multiplex.durations_us();
+        let sizes: Vec<u64> = (0..durations.len())
+            .map(|number| segment::segment(&multiplex, number, &title.files).len() as u64)
+            .collect();
+        let rate = |size: u64, duration: u64| size * 8 * 1_000_000 / duration;
+        let rates = sizes
+            .iter()
+            .zip(&durations)
+            .map(|(size, duration)| rate(*size, *duration));
+        let (peak, average) = (
+            rates.max().unwrap(),
+            rate(sizes.iter().sum(), durations.iter().sum()),
+        );
+        let stated = multiplex.bandwidth(title.presentation.target_duration);
+        // Packets are filled up as if each unit needed a whole one more.
+        assert!(
+            (peak..peak * 115 / 100).contains(&stated.peak),
+            "peak {peak} and not {}",
+            stated.peak
+        );
+        assert!(
+            stated.average.abs_diff(average) * 20 < average,
+            "average {average} and not {}",
+            stated.average
+        );
+    }
+}
+
+#[test]
 fn the_map_says_what_the_streams_are() {
     let title = title(&[
         format!("{VIDEO} {X264}"),
