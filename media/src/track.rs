@@ -128,7 +128,7 @@ impl Track {
     /// When the tables are not those the presentation was made from.
     pub fn samples(&self, segment: usize, tables: &[Bytes]) -> Result<Samples, TableError> {
         let mut samples = Vec::new();
-        let mut tables = tables.to_vec().into_iter();
+        let mut tables = tables.iter().cloned();
         let lead = self.samples.decode_lead;
         for piece in self.pieces(segment) {
             let count = self.samples.tables.ranges(&piece.start, &piece.end).len();
