@@ -22,6 +22,7 @@ mod load;
 mod location;
 mod metrics;
 mod movie;
+mod packaging;
 mod title;
 
 pub use catalog::{Catalog, CatalogConfig};
@@ -29,4 +30,5 @@ pub use error::LoadError;
 pub use load::{FILES_MAX, INDEX_BYTES_MAX};
 pub use location::{LocationError, resolve};
 pub use metrics::CatalogMetrics;
+pub use packaging::Packaging;
 pub use title::Title;

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderValue;
+use strata_media::manifest::hls::ts::Streams;
+use strata_media::text::HlsMedia;
 use strata_node::access_log::Destination;
 use strata_node::config::{ByteSize, Document, Mistakes, Section, Value};
 
-use crate::asset::CatalogConfig;
+use crate::asset::{CatalogConfig, Packaging};
 use crate::http::{AllowOrigin, CacheControl, HttpConfig};
 use crate::source::{S3Config, StoreLimits};
 
@@ -162,6 +164,7 @@ fn store(mut section: Section<'_>) -> StoreConfig {
 fn titles(mut titles: Section<'_>, mut packaging: Section<'_>, index_bytes: usize) -> CatalogConfig {
     let or_zero = Duration::ZERO..=TIME_MAX;
     let second = Duration::from_secs(1);
+    let default = Packaging::default();
     CatalogConfig {
         index_bytes,
         ttl: titles.within("ttl", Duration::from_secs(60), or_zero.clone()),
@@ -174,6 +177,10 @@ fn titles(mut titles: Section<'_>, mut packaging: Section<'_>, index_bytes: usiz
             Duration::from_secs(6),
             second..=Duration::from_secs(60),
         ),
+        packaging: Packaging {
+            hls_media: packaging.or("hls_segments", HlsSegments(default.hls_media)).0,
+            hls_streams: packaging.or("hls_streams", HlsStreams(default.hls_streams)).0,
+        },
     }
 }
 
@@ -216,6 +223,32 @@ fn http(
 
 fn time(section: &mut Section<'_>, key: &'static str, default: Duration) -> Duration {
     section.within(key, default, Duration::from_millis(1)..=TIME_MAX)
+}
+
+/// `fmp4` or `ts`.
+struct HlsSegments(HlsMedia);
+
+impl Value for HlsSegments {
+    fn from_scalar(text: &str) -> Result<Self, String> {
+        match text {
+            "fmp4" => Ok(Self(HlsMedia::FragmentedMp4)),
+            "ts" => Ok(Self(HlsMedia::TransportStream)),
+            _ => Err(format!("`{text}` is neither fmp4 nor ts")),
+        }
+    }
+}
+
+/// `muxed` or `demuxed`.
+struct HlsStreams(Streams);
+
+impl Value for HlsStreams {
+    fn from_scalar(text: &str) -> Result<Self, String> {
+        match text {
+            "muxed" => Ok(Self(Streams::Muxed)),
+            "demuxed" => Ok(Self(Streams::Demuxed)),
+            _ => Err(format!("`{text}` is neither muxed nor demuxed")),
+        }
+    }
 }
 
 /// `./titles`, `/srv/titles` or `s3://bucket/prefix`.

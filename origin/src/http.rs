@@ -25,6 +25,7 @@ mod cors;
 mod etag;
 mod exchange;
 mod fault;
+mod hls;
 mod manifest;
 mod media;
 mod metrics;
@@ -33,6 +34,7 @@ mod range;
 mod route;
 mod server;
 mod service;
+mod ts;
 
 pub use config::{CacheControl, HttpConfig};
 pub use cors::AllowOrigin;

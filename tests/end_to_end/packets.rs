@@ -37,10 +37,16 @@ pub(crate) struct Packet {
 
 /// The packets of each stream of an input that `map` chooses, by the stream's place among these.
 pub(crate) async fn packets(input: &str, map: &str) -> BTreeMap<usize, Vec<Packet>> {
+    frames(input, map, &["-c", "copy", "-copytb", "1"]).await
+}
+
+/// What comes of the streams of an input that `map` chooses, processed as `how` says.
+async fn frames(input: &str, map: &str, how: &[&str]) -> BTreeMap<usize, Vec<Packet>> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-copyts", "-i", input])
-        .args(["-map", map, "-c", "copy"])
-        .args(["-copytb", "1", "-f", "framehash", "-hash", "md5", "-"])
+        .args(["-map", map])
+        .args(how)
+        .args(["-f", "framehash", "-hash", "md5", "-"])
         .stderr(Stdio::piped())
         .output()
         .await
@@ -103,6 +109,22 @@ fn shifts(token: &str, source: &[Packet], output: &[Packet]) -> BTreeSet<Ratio> 
     pairs()
         .flat_map(|(source, output)| [output.dts.minus(source.dts), output.pts.minus(source.pts)])
         .collect()
+}
+
+/// Checks that all of a title is moved by the same time, but for `rounding` seconds.
+fn assert_one_shift(told: &BTreeSet<Ratio>, rounding: f64) {
+    let seconds = |shift: &Ratio| shift.0 as f64 / shift.1 as f64;
+    let [least, most] = [f64::min, f64::max].map(|choose| told.iter().map(seconds).reduce(choose).unwrap());
+    assert!(most - least < rounding, "one shift but for rounding: {told:?}");
+}
+
+/// The file of the track with this bitrate.
+fn source_file(bitrate: &str) -> String {
+    let ism = std::fs::read_to_string(sample().join(TITLE)).unwrap();
+    let stated = format!("systemBitrate=\"{bitrate}\"");
+    let line = ism.lines().find(|line| line.contains(&stated)).unwrap();
+    let name = line.split_once("src=\"").unwrap().1.split('"').next().unwrap();
+    sample().join(name).to_str().unwrap().to_owned()
 }
 
 fn bitrate(token: &str) -> &str {
@@ -205,9 +227,42 @@ async fn smooth_streaming_carries_every_packet_of_every_track_in_time() {
         let from_start = |shift: Ratio| shift.minus(Ratio::new(-start.0, start.1));
         told.extend(shifts.into_iter().map(from_start));
     }
-    let seconds = |shift: &Ratio| shift.0 as f64 / shift.1 as f64;
-    let [least, most] = [f64::min, f64::max].map(|choose| told.iter().map(seconds).reduce(choose).unwrap());
-    assert!(most - least < 2.5e-7, "one shift but for rounding: {told:?}");
+    assert_one_shift(&told, 2.5e-7);
+}
+
+#[tokio::test]
+async fn transport_streams_carry_every_picture_and_every_sound_in_time() {
+    let (_bucket, _origin, balancer) = chain().await;
+    let client = Client::new();
+    let master = format!("/{TITLE}/.m3u8?hls_fmp4=false");
+    let master = client.get(balancer.address, &master).await;
+    let lines = master.text().lines();
+    let names: Vec<&str> = lines
+        .filter(|line| line.contains("m3u8") && !line.starts_with('#'))
+        .collect();
+    assert_eq!(names.len(), 4, "one for each picture size: {}", master.text());
+    let (mut told, sources) = (BTreeSet::new(), sources().await);
+    let decode = ["-fps_mode", "passthrough"];
+    for name in names {
+        let playlist = format!("http://{}/{TITLE}/{name}", balancer.address);
+        let (sound, video) = name.split_once("-video=").unwrap();
+        let video = video.split('.').next().unwrap();
+        let [video, sound] = [video, sound.rsplit_once('=').unwrap().1].map(|bitrate| &sources[bitrate]);
+        // NAL units are framed otherwise, so pictures are compared decoded; their order, and so their times, are not.
+        let file = source_file(name.split_once("-video=").unwrap().1.split('.').next().unwrap());
+        let source = frames(&file, "0:v", &decode).await.remove(&0).unwrap();
+        let output = frames(&playlist, "0:v", &decode).await.remove(&0).unwrap();
+        let hashes = |pictures: &[Packet]| pictures.iter().map(|one| one.hash.clone()).collect::<Vec<_>>();
+        assert_eq!(hashes(&output), hashes(&source), "{name}");
+        let output = packets(&playlist, "0:v").await.remove(&0).unwrap();
+        assert_eq!(output.len(), video.len(), "{name}");
+        let times = video.iter().zip(&output);
+        told.extend(times.flat_map(|(a, b)| [b.dts.minus(a.dts), b.pts.minus(a.pts)]));
+        let unframed = ["-c", "copy", "-bsf:a", "aac_adtstoasc"];
+        let output = frames(&playlist, "0:a", &unframed).await.remove(&0).unwrap();
+        told.extend(shifts(name, sound, &output));
+    }
+    assert_one_shift(&told, 5e-5);
 }
 
 #[tokio::test]

@@ -45,6 +45,12 @@ pub fn allows(codec: Codec) -> bool {
 /// track with an audio group, or for each audio group when there is no video.
 #[must_use]
 pub fn master(presentation: &Presentation) -> String {
+    master_with_query(presentation, "")
+}
+
+/// [`master`] with `query` behind every URI; with its `?`, or empty.
+#[must_use]
+pub fn master_with_query(presentation: &Presentation, query: &str) -> String {
     let tracks = presentation.tracks.iter().enumerate();
     let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));
     let renditions = renditions.filter(|rendition| allows(rendition.codec));
@@ -53,30 +59,23 @@ pub fn master(presentation: &Presentation) -> String {
     let groups = audio_group::groups(&audio);
     let offer = Offer::of(presentation);
     let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    let uri = |rendition: &Rendition<'_>| playlist_uri(&presentation.name, rendition.track) + query;
     for group in &groups {
-        group.write(&mut playlist, |_, rendition| {
-            Some(playlist_uri(&presentation.name, rendition.track))
-        });
+        group.write(&mut playlist, |_, rendition| Some(uri(rendition)));
     }
-    offer.write(&mut playlist, presentation, "");
+    offer.write(&mut playlist, presentation, query);
     // Players start with the first variant, so the order of the title decides.
     for video in &videos {
         if groups.is_empty() {
-            variant::write(&mut playlist, &presentation.name, Some(video), None, &offer);
+            variant::write(&mut playlist, uri, Some(video), None, &offer);
         }
         for group in &groups {
-            variant::write(
-                &mut playlist,
-                &presentation.name,
-                Some(video),
-                Some(group),
-                &offer,
-            );
+            variant::write(&mut playlist, uri, Some(video), Some(group), &offer);
         }
     }
     if videos.is_empty() {
         for group in &groups {
-            variant::write(&mut playlist, &presentation.name, None, Some(group), &offer);
+            variant::write(&mut playlist, uri, None, Some(group), &offer);
         }
     }
     playlist

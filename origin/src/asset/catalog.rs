@@ -15,6 +15,7 @@ use super::error::LoadError;
 use super::freshness::Age;
 use super::load::Loader;
 use super::metrics::{CatalogMetrics, Check};
+use super::packaging::Packaging;
 use super::title::Title;
 use crate::source::{SourceError, SourceFault, Store, Tally};
 
@@ -38,6 +39,8 @@ pub struct CatalogConfig {
     pub file_concurrency: usize,
     /// Into which segments titles are cut.
     pub segment_duration: Duration,
+    /// How titles are offered whose server manifests do not say it.
+    pub packaging: Packaging,
 }
 
 /// The titles. Clones are the same catalog.
@@ -78,6 +81,7 @@ impl Catalog {
             segmentation: SegmentationOptions {
                 target_duration: config.segment_duration,
             },
+            packaging: config.packaging,
             file_concurrency: config.file_concurrency,
         };
         let titles = DerivedCache::new(config.index_bytes, runtime.clone(), Tier::Indexes, cache_metrics);

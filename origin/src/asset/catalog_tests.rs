@@ -66,6 +66,7 @@ fn config() -> CatalogConfig {
         load_concurrency: 2,
         file_concurrency: 8,
         segment_duration: Duration::from_secs(6),
+        packaging: Packaging::default(),
     }
 }
 

@@ -19,6 +19,7 @@ use super::error::LoadError;
 use super::formats;
 use super::location;
 use super::movie::{self, Budget};
+use super::packaging::Packaging;
 use super::title::{Parts, Title};
 use crate::source::{ObjectMeta, Opened, SourceError, SourceObject, Store, Tally};
 
@@ -34,6 +35,7 @@ pub(super) struct Loader {
     pub(super) store: Arc<Store>,
     pub(super) chunks: ChunkCache<SourceError>,
     pub(super) segmentation: SegmentationOptions,
+    pub(super) packaging: Packaging,
     /// Files of one title read at the same time.
     pub(super) file_concurrency: usize,
 }
@@ -57,10 +59,11 @@ impl Loader {
             };
             let movie = movie::read(&self.store, title, &opened, &budget, tally).await?;
             return self
-                .assemble(title, None, vec![(file, opened.meta, Ok(movie))])
+                .assemble(title, self.packaging, None, vec![(file, opened.meta, Ok(movie))])
                 .await;
         }
         let manifest = self.server_manifest(title, &opened, &budget, tally).await?;
+        let packaging = self.packaging.of_manifest(&manifest);
         let files = files(title, manifest)?;
         let loads = files.into_iter().map(|file| {
             let budget = &budget;
@@ -78,7 +81,7 @@ impl Loader {
         });
         let concurrency = self.file_concurrency.max(1);
         let movies: Vec<_> = stream::iter(loads).buffered(concurrency).try_collect().await?;
-        self.assemble(title, Some(opened.meta), movies).await
+        self.assemble(title, packaging, Some(opened.meta), movies).await
     }
 
     async fn server_manifest(
@@ -113,6 +116,7 @@ impl Loader {
     async fn assemble(
         &self,
         title: &str,
+        packaging: Packaging,
         manifest: Option<ObjectMeta>,
         files: Vec<(File, ObjectMeta, Result<Movie, ReadError>)>,
     ) -> Result<Title, LoadError> {
@@ -155,6 +159,7 @@ impl Loader {
             path: title.to_owned(),
             presentation,
             smooth,
+            packaging,
             objects,
             manifest,
             segmentation: self.segmentation,

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::freshness::{Age, Freshness};
 use super::load::stem;
+use super::packaging::Packaging;
 use crate::source::{ObjectMeta, SourceObject};
 
 /// Changes with everything that changes the bytes of an answer to the same
@@ -24,6 +25,7 @@ pub struct Title {
     path: String,
     presentation: Presentation,
     smooth: Streams,
+    packaging: Packaging,
     objects: Vec<SourceObject>,
     manifest: Option<ObjectMeta>,
     fingerprint: u128,
@@ -36,6 +38,7 @@ pub(super) struct Parts {
     pub(super) path: String,
     pub(super) presentation: Presentation,
     pub(super) smooth: Streams,
+    pub(super) packaging: Packaging,
     /// By [`FileIndex`].
     pub(super) objects: Vec<SourceObject>,
     /// The server manifest, which is at `path`.
@@ -66,6 +69,7 @@ impl Title {
             path: parts.path,
             presentation: parts.presentation,
             smooth: parts.smooth,
+            packaging: parts.packaging,
             objects: parts.objects,
             manifest: parts.manifest,
             fingerprint,
@@ -96,6 +100,12 @@ impl Title {
     #[must_use]
     pub fn smooth(&self) -> &Streams {
         &self.smooth
+    }
+
+    /// How it is offered where a format leaves a choice.
+    #[must_use]
+    pub fn packaging(&self) -> Packaging {
+        self.packaging
     }
 
     /// The object that a plan or a track means by `file`.

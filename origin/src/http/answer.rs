@@ -92,7 +92,10 @@ pub(super) fn representation_headers(
 fn content_type(resource: Resource, title: &Title) -> HeaderValue {
     HeaderValue::from_static(match resource {
         Resource::Mpd => "application/dash+xml",
-        Resource::Master | Resource::MediaPlaylist { .. } => "application/vnd.apple.mpegurl",
+        Resource::Master { .. } | Resource::MediaPlaylist { .. } | Resource::TsPlaylist { .. } => {
+            "application/vnd.apple.mpegurl"
+        }
+        Resource::TsSegment { .. } => "video/mp2t",
         Resource::ClientManifest => "application/vnd.ms-sstr+xml",
         // No boxes, so no file format.
         Resource::Fragment {

@@ -8,6 +8,8 @@ use http_body::{Frame, SizeHint};
 
 use super::exchange::Exchange;
 use super::media::MediaBody;
+use super::ts::TsBody;
+use crate::asset::Title;
 use crate::source::{SourceError, SourceFault};
 
 /// What is sent after the head.
@@ -19,6 +21,19 @@ pub(super) enum Content {
     Whole(Bytes),
     /// The pieces of a plan.
     Media(Box<MediaBody>),
+    /// A transport stream that is muxed as it is sent.
+    TransportStream(Box<TsBody>),
+}
+
+impl Content {
+    /// The title whose media this is.
+    fn title(&self) -> Option<&Title> {
+        match self {
+            Self::Empty | Self::Whole(_) => None,
+            Self::Media(media) => Some(media.title()),
+            Self::TransportStream(stream) => Some(stream.title()),
+        }
+    }
 }
 
 /// A response body that is exactly as long as it said, or an error.
@@ -47,6 +62,7 @@ impl Body {
                 Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
             }
             Content::Media(media) => media.poll_next(context),
+            Content::TransportStream(stream) => stream.poll_next(context),
         }
     }
 }
@@ -91,10 +107,10 @@ impl Body {
     fn failed(&mut self, error: SourceError) -> SourceError {
         self.exchange.source_failed();
         // The next request must not meet the same half of an old version.
-        if let (Content::Media(media), SourceFault::Changed | SourceFault::NotFound) =
-            (&self.content, &error.fault)
+        if let (Some(title), SourceFault::Changed | SourceFault::NotFound) =
+            (self.content.title(), &error.fault)
         {
-            media.title().doubt();
+            title.doubt();
         }
         let path = self.exchange.path();
         tracing::warn!(path, request_id = self.exchange.id(), %error, "response broken off");

@@ -65,6 +65,8 @@ pub(super) fn tags(list: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use strata_media::text::HlsMedia;
+
     use super::*;
 
     #[test]
@@ -85,11 +87,16 @@ mod tests {
     #[test]
     fn representations_are_told_apart() {
         let tag = |fingerprint, resource, coding| Etag::new(fingerprint, resource, coding);
+        let master = |is_default| Resource::Master {
+            media: HlsMedia::FragmentedMp4,
+            is_default,
+        };
         let all = [
             tag(1, Resource::Mpd, Coding::Identity),
             tag(2, Resource::Mpd, Coding::Identity),
             tag(1, Resource::Mpd, Coding::Gzip),
-            tag(1, Resource::Master, Coding::Identity),
+            tag(1, master(true), Coding::Identity),
+            tag(1, master(false), Coding::Identity),
             tag(1, Resource::Init { track: 0 }, Coding::Identity),
             tag(1, Resource::Init { track: 1 }, Coding::Identity),
             tag(1, Resource::Segment { track: 0, segment: 1 }, Coding::Identity),

@@ -25,6 +25,9 @@ pub(super) enum Fault {
     /// The path is malformed, or names no title.
     #[error("{0}")]
     Path(#[from] PathError),
+    /// A parameter of the query has a value that it cannot have.
+    #[error("the query's {0} has a value that it cannot have")]
+    Query(&'static str),
     /// The title does not offer this.
     #[error("the title does not offer this")]
     Resource,
@@ -105,6 +108,11 @@ impl Fault {
             Self::Path(PathError::NotATitle) => {
                 Verdict::new(StatusCode::NOT_FOUND, "no_title", "the path names no title")
             }
+            Self::Query(_) => Verdict::new(
+                StatusCode::BAD_REQUEST,
+                "query",
+                "a parameter of the query has a value that it cannot have",
+            ),
             Self::Resource => Verdict::new(
                 StatusCode::NOT_FOUND,
                 "no_resource",

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use strata_cache::{CacheMetrics, DerivedCache, HeapSize, Tier};
 use strata_media::manifest::{dash, hls, smooth};
+use strata_media::text::HlsMedia;
 use tokio::runtime::Handle;
 
 use super::coding::{self, Coding};
 use super::fault::Fault;
+use super::hls::query_for;
 use super::route::Resource;
 use crate::asset::Title;
 use crate::source::Tally;
@@ -69,15 +71,12 @@ impl Manifests {
         tally: &Tally,
     ) -> Result<Arc<Rendered>, Fault> {
         // The fingerprint, so that a title loaded anew is rendered anew.
-        let name = match resource {
-            Resource::Mpd => format!("{:032x}/mpd", title.fingerprint()),
-            Resource::Master => format!("{:032x}/master", title.fingerprint()),
-            Resource::MediaPlaylist { track } => format!("{:032x}/media/{track}", title.fingerprint()),
-            Resource::ClientManifest => format!("{:032x}/smooth", title.fingerprint()),
-            Resource::Init { .. } | Resource::Segment { .. } | Resource::Fragment { .. } => {
-                return Err(Fault::Bug("media is no manifest"));
-            }
-        };
+        if !resource.is_text() {
+            return Err(Fault::Bug("media is no manifest"));
+        }
+        let tag = u128::from_le_bytes(*resource.tag().last_chunk().unwrap_or(&[0; 16]));
+        let kind = resource.tag().first().copied().unwrap_or(0);
+        let name = format!("{:032x}/{kind}/{tag:x}", title.fingerprint());
         let title = Arc::clone(title);
         let looked = self.cache.get_or_fill(&name, move || async move {
             // Milliseconds for a long title, which other requests would wait.
@@ -95,9 +94,22 @@ fn render(title: &Title, resource: Resource) -> String {
     let presentation = title.presentation();
     match resource {
         Resource::Mpd => dash::mpd(presentation),
-        Resource::Master => hls::master(presentation),
+        Resource::Master { media, is_default } => {
+            let query = if is_default { "" } else { query_for(media) };
+            match media {
+                HlsMedia::FragmentedMp4 => hls::master_with_query(presentation, query),
+                HlsMedia::TransportStream => {
+                    hls::ts::master(presentation, title.packaging().hls_streams, query)
+                }
+            }
+        }
         Resource::MediaPlaylist { track } => hls::media(presentation, track),
+        // The names of segments say what they are.
+        Resource::TsPlaylist { tracks } => hls::ts::media(presentation, &tracks.places(), ""),
         Resource::ClientManifest => smooth::client_manifest(presentation, title.smooth()),
-        Resource::Init { .. } | Resource::Segment { .. } | Resource::Fragment { .. } => String::new(),
+        Resource::Init { .. }
+        | Resource::Segment { .. }
+        | Resource::TsSegment { .. }
+        | Resource::Fragment { .. } => String::new(),
     }
 }

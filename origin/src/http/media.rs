@@ -49,7 +49,12 @@ pub(super) async fn fragment(
 }
 
 /// The samples of segment `segment` of `track`, without their media.
-async fn samples(title: &Title, track: &Track, segment: usize, tally: &Arc<Tally>) -> Result<Samples, Fault> {
+pub(super) async fn samples(
+    title: &Title,
+    track: &Track,
+    segment: usize,
+    tally: &Arc<Tally>,
+) -> Result<Samples, Fault> {
     let object = title
         .object(track.file)
         .ok_or(Fault::Bug("a track without a file"))?;
@@ -75,7 +80,7 @@ async fn samples(title: &Title, track: &Track, segment: usize, tally: &Arc<Tally
 }
 
 /// `plan`, if the files that it reads are as long as it takes them to be.
-fn checked(title: &Title, plan: Plan) -> Result<Plan, Fault> {
+pub(super) fn checked(title: &Title, plan: Plan) -> Result<Plan, Fault> {
     for part in &plan.parts {
         if let Part::Source { file, range } = part {
             let object = title.object(*file);

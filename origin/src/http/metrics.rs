@@ -54,10 +54,12 @@ impl From<Resource> for Kind {
     fn from(resource: Resource) -> Self {
         match resource {
             Resource::Mpd => Self::Mpd,
-            Resource::Master => Self::Master,
-            Resource::MediaPlaylist { .. } => Self::MediaPlaylist,
+            Resource::Master { .. } => Self::Master,
+            Resource::MediaPlaylist { .. } | Resource::TsPlaylist { .. } => Self::MediaPlaylist,
             Resource::Init { .. } => Self::Init,
-            Resource::Segment { .. } | Resource::Fragment { .. } => Self::Segment,
+            Resource::Segment { .. } | Resource::TsSegment { .. } | Resource::Fragment { .. } => {
+                Self::Segment
+            }
             Resource::ClientManifest => Self::ClientManifest,
         }
     }

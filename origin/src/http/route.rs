@@ -4,9 +4,13 @@
 //! name, because the title's own name before them may hold `-` and `=` too.
 
 use http::HeaderValue;
+use strata_media::manifest::hls;
 use strata_media::manifest::smooth::FragmentRequest;
 use strata_media::smooth::{Fragment, Noun};
+use strata_media::text::HlsMedia;
 
+use super::hls::TsTracks;
+use super::ts;
 use crate::asset::Title;
 
 /// A resource path, decoded as far as it can be without the title.
@@ -14,12 +18,14 @@ use crate::asset::Title;
 pub(super) enum Route<'p> {
     /// `anything.mpd`.
     Mpd,
-    /// `anything.m3u8`: the master playlist, or a track's.
+    /// `anything.m3u8`: the master playlist, or that of a track or stream.
     Playlist { stem: &'p str },
     /// `dash/film-video=401000.dash`, `dash/film-video=401000-9600.dash`.
     Dash { stem: &'p str },
     /// `hls/film-video=401000.m4s`, `hls/film-video=401000-1.m4s`.
     Hls { stem: &'p str },
+    /// `film-audio_eng=64008-video=401000-1.ts`.
+    Ts { stem: &'p str },
     /// `Manifest`, `manifest`.
     ClientManifest,
     /// `QualityLevels(401000)/Fragments(video=0)`, and other nouns than `Fragments`.
@@ -31,10 +37,15 @@ pub(super) enum Route<'p> {
 pub(super) enum Resource {
     /// The DASH manifest.
     Mpd,
-    /// The HLS multivariant playlist.
-    Master,
-    /// The HLS playlist of a track.
+    /// The HLS multivariant playlist; `is_default` when the title offers this kind
+    /// of segments unasked.
+    Master { media: HlsMedia, is_default: bool },
+    /// The HLS playlist of a track in fragmented MP4.
     MediaPlaylist { track: usize },
+    /// The HLS playlist of a transport stream.
+    TsPlaylist { tracks: TsTracks },
+    /// A segment of a transport stream.
+    TsSegment { tracks: TsTracks, segment: usize },
     /// The initialization segment of a track.
     Init { track: usize },
     /// A media segment of a track.
@@ -55,6 +66,9 @@ impl<'p> Route<'p> {
             None => {
                 if let Some(stem) = resource.strip_suffix(".m3u8") {
                     return Some(Self::Playlist { stem });
+                }
+                if let Some(stem) = resource.strip_suffix(".ts") {
+                    return Some(Self::Ts { stem });
                 }
                 resource.strip_suffix(".mpd").map(|_| Self::Mpd)
             }
@@ -78,19 +92,22 @@ impl<'p> Route<'p> {
         }
     }
 
-    /// Finds what the path means in `title`; `None`: the title lacks it.
-    pub(super) fn resolve(&self, title: &Title) -> Option<Resource> {
+    /// Finds what the path means in `title`, with the segments of HLS that the query
+    /// states; `None`: the title lacks it.
+    pub(super) fn resolve(&self, title: &Title, stated: Option<HlsMedia>) -> Option<Resource> {
         let presentation = title.presentation();
         let track_in = |stem| presentation.track_in(stem).map(|(track, _)| track);
         match *self {
             Self::Mpd => Some(Resource::Mpd),
-            Self::Playlist { stem } => match track_in(stem) {
-                Some(track) => Some(Resource::MediaPlaylist { track }),
-                // Any name is a master's, but a track that the title lacks is
-                // not to be answered with something else.
-                None if stem.contains('=') && stem != title.stem() && stem != presentation.name => None,
-                None => Some(Resource::Master),
-            },
+            Self::Playlist { stem } => playlist(title, stem, stated),
+            Self::Ts { stem } => {
+                let (stem, number) = numbered(stem)?;
+                let tracks = hls::ts::tracks_in(presentation, stem)?;
+                let tracks = TsTracks::new(presentation, &tracks)?;
+                let segment = usize::try_from(number.checked_sub(1)?).ok()?;
+                ts::has_segment(presentation, tracks, segment)
+                    .then_some(Resource::TsSegment { tracks, segment })
+            }
             Self::Dash { stem } => {
                 if let Some(track) = track_in(stem) {
                     return Some(Resource::Init { track });
@@ -138,8 +155,14 @@ impl Resource {
     /// Whether it is a manifest or playlist, rather than media.
     pub(super) fn is_text(self) -> bool {
         match self {
-            Self::Mpd | Self::Master | Self::MediaPlaylist { .. } | Self::ClientManifest => true,
-            Self::Init { .. } | Self::Segment { .. } | Self::Fragment { .. } => false,
+            Self::Mpd
+            | Self::Master { .. }
+            | Self::MediaPlaylist { .. }
+            | Self::TsPlaylist { .. }
+            | Self::ClientManifest => true,
+            Self::Init { .. } | Self::Segment { .. } | Self::TsSegment { .. } | Self::Fragment { .. } => {
+                false
+            }
         }
     }
 
@@ -147,11 +170,16 @@ impl Resource {
     pub(super) fn tag(self) -> [u8; 17] {
         let (kind, track, segment) = match self {
             Self::Mpd => (0, 0, 0),
-            Self::Master => (1, 0, 0),
+            Self::Master { media, is_default } => {
+                let is_ts = media == HlsMedia::TransportStream;
+                (1, usize::from(is_ts), usize::from(is_default))
+            }
             Self::MediaPlaylist { track } => (2, track, 0),
             Self::Init { track } => (3, track, 0),
             Self::Segment { track, segment } => (4, track, segment),
             Self::ClientManifest => (5, 0, 0),
+            Self::TsPlaylist { tracks } => (10, tracks.number(), 0),
+            Self::TsSegment { tracks, segment } => (11, tracks.number(), segment),
             Self::Fragment { fragment, noun } => {
                 let noun = match noun {
                     Noun::Fragments => 6,
@@ -168,6 +196,34 @@ impl Resource {
             *to = *from;
         }
         tag
+    }
+}
+
+/// Which playlist of `title` the name `stem` is for.
+fn playlist(title: &Title, stem: &str, stated: Option<HlsMedia>) -> Option<Resource> {
+    let presentation = title.presentation();
+    let default = title.packaging().hls_media;
+    let media = stated.unwrap_or(default);
+    let is_offered = match media {
+        HlsMedia::FragmentedMp4 => true,
+        HlsMedia::TransportStream => presentation.tracks.iter().any(hls::ts::allows),
+    };
+    if !is_offered {
+        return None;
+    }
+    let Some(tracks) = hls::ts::tracks_in(presentation, stem) else {
+        // Any name is a master's, but a track that the title lacks is
+        // not to be answered with something else.
+        let is_title = stem == title.stem() || stem == presentation.name;
+        let is_default = media == default;
+        return (is_title || !stem.contains('=')).then_some(Resource::Master { media, is_default });
+    };
+    match (media, tracks.as_slice()) {
+        (HlsMedia::FragmentedMp4, [track]) => Some(Resource::MediaPlaylist { track: *track }),
+        // Several tracks stand together in transport streams only.
+        _ => Some(Resource::TsPlaylist {
+            tracks: TsTracks::new(presentation, &tracks)?,
+        }),
     }
 }
 
@@ -225,6 +281,12 @@ mod tests {
                 "hls/film-video=1-1.m4s",
                 Some(Route::Hls {
                     stem: "film-video=1-1",
+                }),
+            ),
+            (
+                "film-a=1-video=1-1.ts",
+                Some(Route::Ts {
+                    stem: "film-a=1-video=1-1",
                 }),
             ),
             ("Manifest", Some(Route::ClientManifest)),

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use strata_cache::CacheMetrics;
 use strata_media::plan::Plan;
 use strata_media::write::fmp4;
+use strata_media::write::ts::TsPlan;
 use strata_node::access_log::AccessLog;
 use strata_node::title_path;
 use tokio::runtime::Handle;
@@ -23,12 +24,14 @@ use super::config::HttpConfig;
 use super::etag::Etag;
 use super::exchange::Exchange;
 use super::fault::{Fault, METHODS};
+use super::hls;
 use super::manifest::Manifests;
 use super::media::{self, MediaBody};
 use super::metrics::{HttpMetrics, Kind};
 use super::pieces;
 use super::range::{self, Selection};
 use super::route::{Resource, Route};
+use super::ts::{self, TsBody};
 use crate::asset::{Catalog, Title};
 use crate::source::Tally;
 
@@ -46,6 +49,7 @@ pub struct Front {
 enum Payload {
     Bytes(Bytes),
     Plan(Plan),
+    TransportStream(TsPlan),
 }
 
 impl Payload {
@@ -53,6 +57,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Plan(plan) => plan.length,
+            Self::TransportStream(plan) => plan.length(),
         }
     }
 }
@@ -139,7 +144,8 @@ impl Front {
         request: &Request<B>,
         exchange: &mut Exchange,
     ) -> Result<Answer, Fault> {
-        let resource = route.resolve(title).ok_or(Fault::Resource)?;
+        let stated = hls::stated(request.uri().query())?;
+        let resource = route.resolve(title, stated).ok_or(Fault::Resource)?;
         exchange.kind = Kind::from(resource);
         let coding = if resource.is_text() {
             Coding::negotiate(request.headers())
@@ -183,7 +189,11 @@ impl Front {
     ) -> Result<Payload, Fault> {
         let track = |track: usize| title.presentation().tracks.get(track).ok_or(Fault::Resource);
         match resource {
-            Resource::Mpd | Resource::Master | Resource::MediaPlaylist { .. } | Resource::ClientManifest => {
+            Resource::Mpd
+            | Resource::Master { .. }
+            | Resource::MediaPlaylist { .. }
+            | Resource::TsPlaylist { .. }
+            | Resource::ClientManifest => {
                 let rendered = self.manifests.get(title, resource, tally).await?;
                 Ok(Payload::Bytes(rendered.bytes(coding)))
             }
@@ -194,6 +204,10 @@ impl Front {
             } => {
                 let plan = media::plan(title, track(index)?, segment, tally).await?;
                 Ok(Payload::Plan(plan))
+            }
+            Resource::TsSegment { tracks, segment } => {
+                let plan = ts::plan(title, tracks, segment, self.config.read_ahead, tally).await?;
+                Ok(Payload::TransportStream(plan))
             }
             Resource::Fragment { fragment, noun } => {
                 let plan = media::fragment(title, track(fragment.track)?, &fragment, noun, tally).await?;
@@ -241,6 +255,12 @@ impl Front {
                 let mut body = MediaBody::new(title, parts, tally, self.config.read_ahead);
                 body.first_chunk().await?;
                 Content::Media(Box::new(body))
+            }
+            Payload::TransportStream(plan) => {
+                let (title, tally) = (Arc::clone(title), Arc::clone(tally));
+                let mut body = TsBody::new(title, &plan, range, tally, self.config.read_ahead);
+                body.first_chunk().await?;
+                Content::TransportStream(Box::new(body))
             }
         };
         Ok(Answer {

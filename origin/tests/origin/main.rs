@@ -19,3 +19,4 @@ mod replaced;
 mod rig;
 mod shared;
 mod smooth;
+mod ts;

@@ -3,14 +3,15 @@
 use crate::track::Bandwidth;
 
 use super::super::rendition::Rendition;
+use super::Attributes;
 use super::audio_group::AudioGroup;
 use super::offer::Offer;
-use super::{Attributes, playlist_uri};
 
-/// Writes one variant: `video` with `audio`, or either alone.
+/// Writes one variant: `video` with `audio`, or either alone; `uri` names a
+/// rendition's playlist.
 pub(super) fn write(
     playlist: &mut String,
-    name: &str,
+    uri: impl Fn(&Rendition<'_>) -> String,
     video: Option<&Rendition<'_>>,
     audio: Option<&AudioGroup<'_>>,
     offer: &Offer,
@@ -29,7 +30,7 @@ pub(super) fn write(
         sounds,
         audio_group: audio.map(|group| group.id.as_str()),
         bandwidth,
-        uri: playlist_uri(name, main.track),
+        uri: uri(main),
     }
     .write(playlist, offer);
 }

@@ -1,0 +1,71 @@
+//! How a title is offered where a format leaves a choice: as the configuration
+//! says, unless its server manifest says otherwise.
+
+use strata_media::manifest::hls::ts::Streams;
+use strata_media::read::ism::ServerManifest;
+use strata_media::text::HlsMedia;
+
+/// Server manifests that want a lower version of HLS than this were written for
+/// players without fragmented MP4: `EXT-X-MAP` in playlists of whole segments
+/// came with it (`RFC 8216 §7`).
+const FRAGMENTED_MP4_SINCE: u32 = 6;
+
+/// How a title is offered where a format leaves a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packaging {
+    /// What the segments of HLS are made of. Default: fragmented MP4.
+    pub hls_media: HlsMedia,
+    /// What stands together in transport streams. Default: muxed.
+    pub hls_streams: Streams,
+}
+
+impl Default for Packaging {
+    fn default() -> Self {
+        Self {
+            hls_media: HlsMedia::FragmentedMp4,
+            hls_streams: Streams::Muxed,
+        }
+    }
+}
+
+impl Packaging {
+    /// With what the metas of `manifest` want: `hls_client_manifest_version` below 6
+    /// is transport streams, from 6 on fragmented MP4.
+    #[must_use]
+    pub fn of_manifest(self, manifest: &ServerManifest) -> Self {
+        let version = manifest.meta("hls_client_manifest_version");
+        let version: Option<u32> = version.and_then(|version| version.trim().parse().ok());
+        let hls_media = match version {
+            Some(..FRAGMENTED_MP4_SINCE) => HlsMedia::TransportStream,
+            Some(_) => HlsMedia::FragmentedMp4,
+            None => self.hls_media,
+        };
+        Self { hls_media, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_meta_wants_transport_streams() {
+        let cases = [
+            ("1", HlsMedia::TransportStream),
+            ("4", HlsMedia::TransportStream),
+            (" 5 ", HlsMedia::TransportStream),
+            ("6", HlsMedia::FragmentedMp4),
+            ("7", HlsMedia::FragmentedMp4),
+            ("new", HlsMedia::FragmentedMp4),
+        ];
+        for (version, expected) in cases {
+            let metas = vec![("HLS_client_manifest_version".to_owned(), version.to_owned())];
+            let manifest = ServerManifest {
+                metas,
+                tracks: Vec::new(),
+            };
+            let packaging = Packaging::default().of_manifest(&manifest);
+            assert_eq!(packaging.hls_media, expected, "{version}");
+        }
+    }
+}
