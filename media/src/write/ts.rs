@@ -20,7 +20,8 @@
 //! - Continuity counters start at 0 and end at 15 in every segment: the last unit of a
 //!   stream is spread over up to 15 packets more. Segments follow on from each other
 //!   without a discontinuity, whatever segment of whatever rendition came before, at a
-//!   cost of 1.4 kB a stream on average.
+//!   cost of 1.4 kB a stream on average. Only a stream of fewer than some 15 bytes has
+//!   not enough of them to spread; players of HLS bear the jump.
 //! - Pictures begin with an access unit delimiter, sync samples with the parameter
 //!   sets of their sample entry. Where a sample has its own delimiter, that is kept and
 //!   the bytes planned for another are stuffing.
