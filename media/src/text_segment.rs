@@ -107,6 +107,7 @@ pub fn ttml_file(text: &TextTrack) -> Option<String> {
     Some(ttml(&Ttml {
         cues: document.cues.iter().collect(),
         regions: &document.regions,
+        style_sheets: &document.style_sheets,
         language: language.as_deref(),
         ..Ttml::default()
     }))
@@ -295,6 +296,7 @@ impl<'a> TextSegment<'a> {
                 ttml(&Ttml {
                     cues: cues.iter().collect(),
                     regions: &document.regions,
+                    style_sheets: &document.style_sheets,
                     language: language.as_deref(),
                     start_at: Duration::ZERO,
                     zero_at: self.window.0,
@@ -324,6 +326,7 @@ impl<'a> TextSegment<'a> {
         ttml(&Ttml {
             cues: cues.iter().collect(),
             regions: &document.regions,
+            style_sheets: &document.style_sheets,
             language: language.as_deref(),
             start_at: track.timescale.duration(track.presentation_time_offset),
             zero_at: Duration::ZERO,

@@ -3,10 +3,11 @@
 //! They are data units of the video and are carried with it untouched. No table
 //! of a file tells of them, so the server manifest does: by the param
 //! `closedCaptions` of a `video`, or the meta `closed_captions` for the whole
-//! title. Its value is `none`, or a list such as `CC1=eng;CC3=swe;SERVICE1=eng`;
+//! title, see [`Presentation::read_metas`]. Its value is `none`, or a list such as `CC1=eng;CC3=swe;SERVICE1=eng`;
 //! a language may be left out.
 
-use crate::read::ism::TrackReference;
+use crate::presentation::Presentation;
+use crate::read::ism::{ServerManifest, TrackReference};
 
 /// Highest number of a CEA-708 service.
 const SERVICE_MAX: u8 = 63;
@@ -111,6 +112,18 @@ impl ClosedCaptions {
     pub(crate) fn of<'a>(references: impl Iterator<Item = &'a TrackReference>) -> Self {
         let mut stated = references.filter_map(|reference| reference.param("closedCaptions"));
         stated.next().map_or(Self::Unstated, Self::parse)
+    }
+}
+
+impl Presentation {
+    /// Takes what a server manifest says of the closed captions of the whole
+    /// title; what a track's own params say holds against it.
+    pub fn read_metas(&mut self, manifest: &ServerManifest) {
+        if self.closed_captions == ClosedCaptions::Unstated
+            && let Some(value) = manifest.meta("closed_captions")
+        {
+            self.closed_captions = ClosedCaptions::parse(value);
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod content;
 mod region;
+mod sheet;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::text::{Cue, Region};
 use region::Geometry;
+use sheet::Sheet;
 
 /// What a document holds.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub struct Ttml<'a> {
     pub cues: Vec<&'a Cue>,
     /// Regions the cues refer to.
     pub regions: &'a [Region],
+    /// Style sheets for the cues' classes, as WebVTT has them.
+    pub style_sheets: &'a [String],
     /// The language of the text, a BCP 47 tag.
     pub language: Option<&'a str>,
     /// The moment of the document's clock at which the presentation starts.
@@ -30,6 +34,7 @@ pub struct Ttml<'a> {
 pub fn ttml(document: &Ttml<'_>) -> String {
     let mut geometries: Vec<Geometry> = Vec::new();
     let mut paragraphs = String::new();
+    let sheet = Sheet::of(document.style_sheets);
     for cue in &document.cues {
         let geometry = Geometry::of(&cue.placement, document.regions);
         let known = geometries.iter().position(|other| *other == geometry);
@@ -48,7 +53,7 @@ pub fn ttml(document: &Ttml<'_>) -> String {
             clock_time(time(cue.start)),
             clock_time(time(cue.end))
         );
-        content::write(&mut paragraphs, &cue.content);
+        content::write(&mut paragraphs, &cue.content, &sheet);
         paragraphs.push_str("</p>\n");
     }
     let mut text = format!(

@@ -50,7 +50,10 @@ impl Interval {
 #[derive(Clone)]
 struct Context {
     interval: Interval,
+    /// What elements say.
     style: Style,
+    /// What the region says they stand in; it holds where no element says otherwise.
+    region: Style,
     is_space_preserved: bool,
 }
 
@@ -73,6 +76,7 @@ pub(super) fn read(
             end: ENDLESS,
         },
         style: Style::default(),
+        region: Style::default(),
         is_space_preserved: root.attribute("space") == Some("preserve"),
     };
     let mut reader = Body { clock, layout, file };
@@ -105,14 +109,11 @@ impl Body<'_> {
             self.file.note(element.line, Problem::EndsEarly);
             return Ok(interval.start);
         }
-        // What a region says holds where no element says otherwise.
-        let inherited = match element.attribute("region").and_then(|id| self.layout.region(id)) {
-            Some(region) => context.style.over(region),
-            None => context.style,
-        };
+        let region = element.attribute("region").and_then(|id| self.layout.region(id));
         let context = Context {
             interval,
-            style: self.layout.style_of(element).over(&inherited),
+            style: self.layout.style_of(element).over(&context.style),
+            region: region.cloned().unwrap_or(context.region),
             is_space_preserved: match element.attribute("space") {
                 Some(space) => space == "preserve",
                 None => context.is_space_preserved,
@@ -135,11 +136,12 @@ impl Body<'_> {
     }
 
     fn paragraph(&mut self, element: &Element, context: Context) -> Result<(), TextError> {
-        let placement = layout::placement(&context.style);
+        let style = context.style.over(&context.region);
+        let placement = layout::placement(&style);
         let text = paragraph::read(
             element,
             context.interval,
-            &context.style,
+            &style,
             context.is_space_preserved,
             self.clock,
             self.layout,

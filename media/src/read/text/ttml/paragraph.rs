@@ -235,7 +235,15 @@ fn collapse(runs: &mut [Run]) {
 fn nodes(runs: Vec<Run>) -> Vec<Node> {
     let mut nodes: Vec<Node> = Vec::with_capacity(runs.len());
     for run in runs {
-        let node = run.looks.node(run.text);
+        // Ends of lines look like nothing, so they need no element around them.
+        let text = run.text.trim_end_matches('\n');
+        let line_ends = run.text.get(text.len()..).unwrap_or_default().to_owned();
+        let line_ends = Some(Node::Text(line_ends.clone())).filter(|_| !line_ends.is_empty());
+        if text.is_empty() {
+            nodes.extend(line_ends);
+            continue;
+        }
+        let node = run.looks.node(text.to_owned());
         match run.looks.ruby {
             Ruby::None => nodes.push(node),
             Ruby::Base => nodes.push(Node::Element(CueElement::new(Tag::Ruby, vec![node]))),
@@ -247,6 +255,19 @@ fn nodes(runs: Vec<Run>) -> Vec<Node> {
                 }
             }
         }
+        nodes.extend(line_ends);
     }
-    nodes
+    merged(nodes)
+}
+
+/// `nodes` with texts that follow each other made one.
+fn merged(nodes: Vec<Node>) -> Vec<Node> {
+    let mut merged: Vec<Node> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match (merged.last_mut(), node) {
+            (Some(Node::Text(last)), Node::Text(text)) => last.push_str(&text),
+            (_, node) => merged.push(node),
+        }
+    }
+    merged
 }

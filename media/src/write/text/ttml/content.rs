@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
+use super::sheet::Sheet;
 use crate::text::{Colour, Element, Node, Tag};
 
-/// Writes the text of a cue. What TTML has no like of, such as who speaks, is
+/// Writes the text of a cue, whose classes `sheet` styles. What TTML has no like of, such as who speaks, is
 /// left out; the reading of ruby text comes in parentheses, since players of
 /// this profile know no ruby.
-pub(super) fn write(text: &mut String, nodes: &[Node]) {
+pub(super) fn write(text: &mut String, nodes: &[Node], sheet: &Sheet) {
     for node in nodes {
         match node {
             Node::Text(part) => write_text(text, part),
             Node::Timestamp(_) => {}
-            Node::Element(element) => write_element(text, element),
+            Node::Element(element) => write_element(text, element, sheet),
         }
     }
 }
@@ -26,25 +27,8 @@ fn write_text(text: &mut String, part: &str) {
     }
 }
 
-fn write_element(text: &mut String, element: &Element) {
-    let mut attributes = String::new();
-    match element.tag {
-        Tag::Bold => attributes.push_str(" tts:fontWeight=\"bold\""),
-        Tag::Italic => attributes.push_str(" tts:fontStyle=\"italic\""),
-        Tag::Underline => attributes.push_str(" tts:textDecoration=\"underline\""),
-        Tag::Language => {
-            let _ = write!(attributes, " xml:lang=\"{}\"", escaped(&element.annotation));
-        }
-        Tag::Class | Tag::Ruby | Tag::RubyText | Tag::Voice => {}
-    }
-    // An attribute may stand once: the last colour holds.
-    let mut last = |name: &str, read: fn(&str) -> Option<Colour>| {
-        if let Some(colour) = element.classes.iter().rev().find_map(|class| read(class)) {
-            let _ = write!(attributes, " {name}=\"{colour}\"");
-        }
-    };
-    last("tts:color", Colour::of_class);
-    last("tts:backgroundColor", Colour::of_background_class);
+fn write_element(text: &mut String, element: &Element, sheet: &Sheet) {
+    let attributes = attributes(element, sheet);
     let (before, after) = if element.tag == Tag::RubyText {
         ("(", ")")
     } else {
@@ -52,13 +36,44 @@ fn write_element(text: &mut String, element: &Element) {
     };
     text.push_str(before);
     if attributes.is_empty() {
-        write(text, &element.children);
+        write(text, &element.children, sheet);
     } else {
-        let _ = write!(text, "<span{attributes}>");
-        write(text, &element.children);
+        text.push_str("<span");
+        for (name, value) in attributes {
+            // Writing to a String cannot fail.
+            let _ = write!(text, " {name}=\"{}\"", escaped(&value));
+        }
+        text.push('>');
+        write(text, &element.children, sheet);
         text.push_str("</span>");
     }
     text.push_str(after);
+}
+
+/// What an element looks like, each attribute once.
+fn attributes(element: &Element, sheet: &Sheet) -> Vec<(&'static str, String)> {
+    let own = match element.tag {
+        Tag::Bold => Some(("tts:fontWeight", "bold".to_owned())),
+        Tag::Italic => Some(("tts:fontStyle", "italic".to_owned())),
+        Tag::Underline => Some(("tts:textDecoration", "underline".to_owned())),
+        Tag::Language => Some(("xml:lang", element.annotation.clone())),
+        Tag::Class | Tag::Ruby | Tag::RubyText | Tag::Voice => None,
+    };
+    let classes = element.classes.iter().flat_map(|class| {
+        let colour = Colour::of_class(class).map(|colour| ("tts:color", colour.to_string()));
+        let behind = Colour::of_background_class(class);
+        let behind = behind.map(|colour| ("tts:backgroundColor", colour.to_string()));
+        let styled = sheet.looks(class).iter().cloned();
+        colour.into_iter().chain(behind).chain(styled)
+    });
+    let mut attributes: Vec<(&'static str, String)> = Vec::new();
+    for (name, value) in own.into_iter().chain(classes) {
+        match attributes.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => attributes.push((name, value)),
+        }
+    }
+    attributes
 }
 
 /// `text` as characters of XML or the value of an attribute. Characters XML
