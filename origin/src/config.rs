@@ -178,6 +178,7 @@ fn titles(mut titles: Section<'_>, mut packaging: Section<'_>, index_bytes: usiz
             second..=Duration::from_secs(60),
         ),
         packaging: Packaging {
+            addressing: default.addressing,
             hls_media: packaging.or("hls_segments", HlsSegments(default.hls_media)).0,
             hls_streams: packaging.or("hls_streams", HlsStreams(default.hls_streams)).0,
         },

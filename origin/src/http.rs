@@ -30,6 +30,7 @@ mod manifest;
 mod media;
 mod metrics;
 mod pieces;
+mod query;
 mod range;
 mod route;
 mod server;

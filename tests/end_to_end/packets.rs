@@ -141,11 +141,20 @@ async fn chain() -> (Bucket, Node, Node) {
 
 #[tokio::test]
 async fn dash_carries_every_packet_of_every_track_in_time() {
+    check_dash(".mpd").await;
+}
+
+#[tokio::test]
+async fn dash_by_numbers_carries_every_packet_of_every_track_in_time() {
+    check_dash(".mpd?mpd_segment_template=number").await;
+}
+
+async fn check_dash(manifest: &str) {
     let (_bucket, _origin, balancer) = chain().await;
     let sources = sources().await;
     let tracks = manifest::dash(&Client::new(), balancer.address).await;
     assert_eq!(tracks.len(), sources.len());
-    let mpd = format!("http://{}/{TITLE}/.mpd", balancer.address);
+    let mpd = format!("http://{}/{TITLE}/{manifest}", balancer.address);
     let mut told = BTreeSet::new();
     let mut rest = sources.clone();
     for stream in 0..tracks.len() {

@@ -1,7 +1,8 @@
 //! DASH: the Media Presentation Description, `ISO/IEC 23009-1:2022`.
 //!
 //! Segments are named by their time: `dash/film-video=401000-0.dash` starts at
-//! tick 0 of the output timeline, `dash/film-video=401000.dash` initializes.
+//! tick 0 of the output timeline, `dash/film-video=401000.dash` initializes. Or by
+//! their number: `dash/film-video=401000-1.m4s` is the first.
 
 mod adaptation_set;
 mod descriptor;
@@ -26,9 +27,39 @@ pub fn allows(codec: Codec) -> bool {
     codec != Codec::Alac
 }
 
-/// The MPD of a title.
+/// The number of the first segment; the others follow.
+pub const FIRST_SEGMENT_NUMBER: usize = 1;
+
+/// How an MPD names segments. Their times and durations are stated either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Addressing {
+    /// By the time they start at: `$Time$`.
+    Time,
+    /// By their number, from [`FIRST_SEGMENT_NUMBER`]: `$Number$`.
+    Number,
+}
+
+/// What the names of segments are made of.
+#[derive(Clone, Copy, Debug)]
+struct Names<'a> {
+    /// The title's name.
+    title: &'a str,
+    addressing: Addressing,
+}
+
+/// The MPD of a title, in which segments are named by their times.
 #[must_use]
 pub fn mpd(presentation: &Presentation) -> String {
+    mpd_with(presentation, Addressing::Time)
+}
+
+/// The MPD of a title.
+#[must_use]
+pub fn mpd_with(presentation: &Presentation, addressing: Addressing) -> String {
+    let names = Names {
+        title: &presentation.name,
+        addressing,
+    };
     let tracks = presentation.tracks.iter().enumerate();
     let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));
     let sets = sets(renditions.filter(|rendition| allows(rendition.codec)).collect());
@@ -39,11 +70,10 @@ pub fn mpd(presentation: &Presentation) -> String {
     let roles = descriptor::roles(&sets);
     let adaptation_sets = sets.iter().zip(roles).enumerate();
     let captions = text::closed_captions(&presentation.closed_captions);
-    let adaptation_sets = adaptation_sets.map(|(index, (set, role))| {
-        adaptation_set::element(index + 1, set, role, &captions, &presentation.name)
-    });
+    let adaptation_sets = adaptation_sets
+        .map(|(index, (set, role))| adaptation_set::element(index + 1, set, role, &captions, names));
     let texts = (sets.len() + 1..).zip(&presentation.texts);
-    let texts = texts.map(|(id, track)| text::element(id, track, &presentation.name));
+    let texts = texts.map(|(id, track)| text::element(id, track, names));
     let duration = iso_duration(presentation.duration());
     let period = Element::new("Period")
         .with("id", 1)

@@ -1,6 +1,7 @@
 //! How a title is offered where a format leaves a choice: as the configuration
 //! says, unless its server manifest says otherwise.
 
+use strata_media::manifest::dash::Addressing;
 use strata_media::manifest::hls::ts::Streams;
 use strata_media::read::ism::ServerManifest;
 use strata_media::text::HlsMedia;
@@ -13,6 +14,8 @@ const FRAGMENTED_MP4_SINCE: u32 = 6;
 /// How a title is offered where a format leaves a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packaging {
+    /// How an MPD names segments. Default: by their times.
+    pub addressing: Addressing,
     /// What the segments of HLS are made of. Default: fragmented MP4.
     pub hls_media: HlsMedia,
     /// What stands together in transport streams. Default: muxed.
@@ -22,6 +25,7 @@ pub struct Packaging {
 impl Default for Packaging {
     fn default() -> Self {
         Self {
+            addressing: Addressing::Time,
             hls_media: HlsMedia::FragmentedMp4,
             hls_streams: Streams::Muxed,
         }
@@ -30,7 +34,8 @@ impl Default for Packaging {
 
 impl Packaging {
     /// With what the metas of `manifest` want: `hls_client_manifest_version` below 6
-    /// is transport streams, from 6 on fragmented MP4.
+    /// is transport streams, from 6 on fragmented MP4; `mpd_segment_template` is `time`
+    /// or `number`.
     #[must_use]
     pub fn of_manifest(self, manifest: &ServerManifest) -> Self {
         let version = manifest.meta("hls_client_manifest_version");
@@ -40,7 +45,16 @@ impl Packaging {
             Some(_) => HlsMedia::FragmentedMp4,
             None => self.hls_media,
         };
-        Self { hls_media, ..self }
+        let addressing = match manifest.meta("mpd_segment_template").map(str::trim) {
+            Some("time") => Addressing::Time,
+            Some("number") => Addressing::Number,
+            _ => self.addressing,
+        };
+        Self {
+            addressing,
+            hls_media,
+            ..self
+        }
     }
 }
 

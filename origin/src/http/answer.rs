@@ -91,7 +91,7 @@ pub(super) fn representation_headers(
 /// for `[MS-SSTR]`.
 fn content_type(resource: Resource, title: &Title) -> HeaderValue {
     HeaderValue::from_static(match resource {
-        Resource::Mpd => "application/dash+xml",
+        Resource::Mpd | Resource::NumberedMpd => "application/dash+xml",
         Resource::Master { .. } | Resource::MediaPlaylist { .. } | Resource::TsPlaylist { .. } => {
             "application/vnd.apple.mpegurl"
         }

@@ -95,6 +95,7 @@ mod tests {
             tag(1, Resource::Mpd, Coding::Identity),
             tag(2, Resource::Mpd, Coding::Identity),
             tag(1, Resource::Mpd, Coding::Gzip),
+            tag(1, Resource::NumberedMpd, Coding::Identity),
             tag(1, master(true), Coding::Identity),
             tag(1, master(false), Coding::Identity),
             tag(1, Resource::Init { track: 0 }, Coding::Identity),

@@ -1,42 +1,12 @@
-//! What a client may choose of HLS: the query `hls_fmp4`, and which tracks stand
-//! in one transport stream.
+//! Which tracks stand in one transport stream of HLS.
 
 use strata_media::manifest::hls::ts;
 use strata_media::multiplex::Multiplex;
 use strata_media::presentation::Presentation;
-use strata_media::text::HlsMedia;
 use strata_media::track::Track;
-
-use super::fault::Fault;
 
 /// Most tracks that are put into one stream: pictures, and sound in three ways.
 const TRACKS_MAX: usize = 4;
-
-/// What the query says of the segments: `hls_fmp4` or `hls_fmp4=true` wants
-/// fragmented MP4, `hls_fmp4=false` transport streams; `None`: nothing.
-///
-/// # Errors
-/// [`Fault::Query`] for any other value.
-pub(super) fn stated(query: Option<&str>) -> Result<Option<HlsMedia>, Fault> {
-    let parameters = query.unwrap_or_default().split('&');
-    let named = parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
-    let mut values = named.filter_map(|(name, value)| (name == "hls_fmp4").then_some(value));
-    match values.next() {
-        None => Ok(None),
-        Some("" | "true" | "1") => Ok(Some(HlsMedia::FragmentedMp4)),
-        Some("false" | "0") => Ok(Some(HlsMedia::TransportStream)),
-        Some(_) => Err(Fault::Query("hls_fmp4")),
-    }
-}
-
-/// What a master playlist puts behind the names of other playlists, so that they
-/// are of its kind.
-pub(super) fn query_for(media: HlsMedia) -> &'static str {
-    match media {
-        HlsMedia::FragmentedMp4 => "?hls_fmp4=true",
-        HlsMedia::TransportStream => "?hls_fmp4=false",
-    }
-}
 
 /// The tracks of a transport stream, by their places in the presentation, in the
 /// order of its name.
@@ -83,35 +53,5 @@ impl TsTracks {
             .into_iter()
             .fold(0_u64, |number, place| number << 16 | u64::from(place));
         usize::try_from(number).unwrap_or(usize::MAX)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_chooses_the_segments() {
-        let cases = [
-            (None, None),
-            (Some(""), None),
-            (Some("a=b&fmp4"), None),
-            (Some("hls_fmp4"), Some(HlsMedia::FragmentedMp4)),
-            (Some("a=b&hls_fmp4=true"), Some(HlsMedia::FragmentedMp4)),
-            (Some("hls_fmp4=false&a"), Some(HlsMedia::TransportStream)),
-            (Some("hls_fmp4=0"), Some(HlsMedia::TransportStream)),
-        ];
-        for (query, expected) in cases {
-            assert_eq!(stated(query).unwrap(), expected, "{query:?}");
-        }
-        assert!(stated(Some("hls_fmp4=maybe")).is_err());
-    }
-
-    #[test]
-    fn the_query_of_a_playlist_reads_back() {
-        for media in [HlsMedia::FragmentedMp4, HlsMedia::TransportStream] {
-            let query = query_for(media).trim_start_matches('?');
-            assert_eq!(stated(Some(query)).unwrap(), Some(media));
-        }
     }
 }

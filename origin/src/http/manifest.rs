@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strata_cache::{CacheMetrics, DerivedCache, HeapSize, Tier};
+use strata_media::manifest::dash::Addressing;
 use strata_media::manifest::{dash, hls, smooth};
 use strata_media::text::HlsMedia;
 use tokio::runtime::Handle;
 
 use super::coding::{self, Coding};
 use super::fault::Fault;
-use super::hls::query_for;
+use super::query::query_for;
 use super::route::Resource;
 use crate::asset::Title;
 use crate::source::Tally;
@@ -94,6 +95,7 @@ fn render(title: &Title, resource: Resource) -> String {
     let presentation = title.presentation();
     match resource {
         Resource::Mpd => dash::mpd(presentation),
+        Resource::NumberedMpd => dash::mpd_with(presentation, Addressing::Number),
         Resource::Master { media, is_default } => {
             let query = if is_default { "" } else { query_for(media) };
             match media {

@@ -53,7 +53,7 @@ impl Kind {
 impl From<Resource> for Kind {
     fn from(resource: Resource) -> Self {
         match resource {
-            Resource::Mpd => Self::Mpd,
+            Resource::Mpd | Resource::NumberedMpd => Self::Mpd,
             Resource::Master { .. } => Self::Master,
             Resource::MediaPlaylist { .. } | Resource::TsPlaylist { .. } => Self::MediaPlaylist,
             Resource::Init { .. } => Self::Init,

@@ -4,12 +4,14 @@
 //! name, because the title's own name before them may hold `-` and `=` too.
 
 use http::HeaderValue;
+use strata_media::manifest::dash::Addressing;
 use strata_media::manifest::hls;
 use strata_media::manifest::smooth::FragmentRequest;
 use strata_media::smooth::{Fragment, Noun};
 use strata_media::text::HlsMedia;
 
 use super::hls::TsTracks;
+use super::query::Query;
 use super::ts;
 use crate::asset::Title;
 
@@ -22,6 +24,8 @@ pub(super) enum Route<'p> {
     Playlist { stem: &'p str },
     /// `dash/film-video=401000.dash`, `dash/film-video=401000-9600.dash`.
     Dash { stem: &'p str },
+    /// `dash/film-video=401000-1.m4s`.
+    NumberedDash { stem: &'p str },
     /// `hls/film-video=401000.m4s`, `hls/film-video=401000-1.m4s`.
     Hls { stem: &'p str },
     /// `film-audio_eng=64008-video=401000-1.ts`.
@@ -35,8 +39,10 @@ pub(super) enum Route<'p> {
 /// One thing that a title offers. Tracks and segments are 0-based indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
-    /// The DASH manifest.
+    /// The DASH manifest, in which segments are named by their times.
     Mpd,
+    /// The DASH manifest, in which they are named by their numbers.
+    NumberedMpd,
     /// The HLS multivariant playlist; `is_default` when the title offers this kind
     /// of segments unasked.
     Master { media: HlsMedia, is_default: bool },
@@ -73,7 +79,10 @@ impl<'p> Route<'p> {
                 resource.strip_suffix(".mpd").map(|_| Self::Mpd)
             }
             Some((_, file)) if file.contains('/') => None,
-            Some(("dash", file)) => file.strip_suffix(".dash").map(|stem| Self::Dash { stem }),
+            Some(("dash", file)) => match file.strip_suffix(".m4s") {
+                Some(stem) => Some(Self::NumberedDash { stem }),
+                None => file.strip_suffix(".dash").map(|stem| Self::Dash { stem }),
+            },
             Some(("hls", file)) => file.strip_suffix(".m4s").map(|stem| Self::Hls { stem }),
             Some(_) => None,
         }
@@ -92,14 +101,16 @@ impl<'p> Route<'p> {
         }
     }
 
-    /// Finds what the path means in `title`, with the segments of HLS that the query
-    /// states; `None`: the title lacks it.
-    pub(super) fn resolve(&self, title: &Title, stated: Option<HlsMedia>) -> Option<Resource> {
+    /// Finds what the path means in `title`, with the choices of its query; `None`: the title lacks it.
+    pub(super) fn resolve(&self, title: &Title, query: Query) -> Option<Resource> {
         let presentation = title.presentation();
         let track_in = |stem| presentation.track_in(stem).map(|(track, _)| track);
         match *self {
-            Self::Mpd => Some(Resource::Mpd),
-            Self::Playlist { stem } => playlist(title, stem, stated),
+            Self::Mpd => Some(match query.addressing.unwrap_or(title.packaging().addressing) {
+                Addressing::Time => Resource::Mpd,
+                Addressing::Number => Resource::NumberedMpd,
+            }),
+            Self::Playlist { stem } => playlist(title, stem, query.hls_media),
             Self::Ts { stem } => {
                 let (stem, number) = numbered(stem)?;
                 let tracks = hls::ts::tracks_in(presentation, stem)?;
@@ -117,10 +128,10 @@ impl<'p> Route<'p> {
                 let segment = presentation.tracks.get(track)?.segment_at(time)?;
                 Some(Resource::Segment { track, segment })
             }
-            Self::Hls { stem } => {
-                if let Some(track) = track_in(stem) {
-                    return Some(Resource::Init { track });
-                }
+            Self::Hls { stem } if track_in(stem).is_some() => {
+                track_in(stem).map(|track| Resource::Init { track })
+            }
+            Self::NumberedDash { stem } | Self::Hls { stem } => {
                 let (stem, number) = numbered(stem)?;
                 let track = track_in(stem)?;
                 let segment = usize::try_from(number.checked_sub(1)?).ok()?;
@@ -156,6 +167,7 @@ impl Resource {
     pub(super) fn is_text(self) -> bool {
         match self {
             Self::Mpd
+            | Self::NumberedMpd
             | Self::Master { .. }
             | Self::MediaPlaylist { .. }
             | Self::TsPlaylist { .. }
@@ -170,6 +182,7 @@ impl Resource {
     pub(super) fn tag(self) -> [u8; 17] {
         let (kind, track, segment) = match self {
             Self::Mpd => (0, 0, 0),
+            Self::NumberedMpd => (12, 0, 0),
             Self::Master { media, is_default } => {
                 let is_ts = media == HlsMedia::TransportStream;
                 (1, usize::from(is_ts), usize::from(is_default))
@@ -284,6 +297,12 @@ mod tests {
                 }),
             ),
             (
+                "dash/film-video=1-1.m4s",
+                Some(Route::NumberedDash {
+                    stem: "film-video=1-1",
+                }),
+            ),
+            (
                 "film-a=1-video=1-1.ts",
                 Some(Route::Ts {
                     stem: "film-a=1-video=1-1",
@@ -308,7 +327,6 @@ mod tests {
             ".MPD",
             "film.mp4",
             "dash/film.mpd",
-            "dash/.m4s",
             "hls/film.dash",
             "x/film.dash",
             "dash/x/film.dash",

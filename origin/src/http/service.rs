@@ -24,11 +24,11 @@ use super::config::HttpConfig;
 use super::etag::Etag;
 use super::exchange::Exchange;
 use super::fault::{Fault, METHODS};
-use super::hls;
 use super::manifest::Manifests;
 use super::media::{self, MediaBody};
 use super::metrics::{HttpMetrics, Kind};
 use super::pieces;
+use super::query::Query;
 use super::range::{self, Selection};
 use super::route::{Resource, Route};
 use super::ts::{self, TsBody};
@@ -144,8 +144,8 @@ impl Front {
         request: &Request<B>,
         exchange: &mut Exchange,
     ) -> Result<Answer, Fault> {
-        let stated = hls::stated(request.uri().query())?;
-        let resource = route.resolve(title, stated).ok_or(Fault::Resource)?;
+        let query = Query::parse(request.uri().query())?;
+        let resource = route.resolve(title, query).ok_or(Fault::Resource)?;
         exchange.kind = Kind::from(resource);
         let coding = if resource.is_text() {
             Coding::negotiate(request.headers())
@@ -190,6 +190,7 @@ impl Front {
         let track = |track: usize| title.presentation().tracks.get(track).ok_or(Fault::Resource);
         match resource {
             Resource::Mpd
+            | Resource::NumberedMpd
             | Resource::Master { .. }
             | Resource::MediaPlaylist { .. }
             | Resource::TsPlaylist { .. }

@@ -61,6 +61,40 @@ async fn dash_and_hls_name_the_same_bytes() {
 }
 
 #[tokio::test]
+async fn an_mpd_may_name_segments_by_their_numbers() {
+    let rig = Rig::start().await;
+    let timed = rig.get(&format!("{TITLE}/.mpd")).await;
+    let numbered = rig
+        .get(&format!("{TITLE}/.mpd?mpd_segment_template=number"))
+        .await;
+    assert_eq!(numbered.status, 200);
+    assert!(numbered.text().contains("startNumber=\"1\""));
+    assert!(numbered.text().contains("-$RepresentationID$-$Number$.m4s\""));
+    assert!(!numbered.text().contains("$Time$"));
+    assert_ne!(numbered.header("etag"), timed.header("etag"));
+    let asked = rig.get(&format!("{TITLE}/.mpd?mpd_segment_template=time")).await;
+    assert_eq!(asked.body, timed.body);
+    let segment = a_segment(&rig).await;
+    let by_number = rig.get(&segment.replace("/hls/", "/dash/")).await;
+    assert_eq!(by_number.status, 200);
+    assert_eq!(by_number.body, rig.get(&segment).await.body);
+    let bad = rig.get(&format!("{TITLE}/.mpd?mpd_segment_template=list")).await;
+    assert_eq!(bad.status, 400);
+}
+
+#[tokio::test]
+async fn a_server_manifest_may_want_numbers() {
+    let folder = crate::rig::copy_of_sample();
+    let path = folder.path().join("harbour.ism");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let meta = "<head><meta name=\"mpd_segment_template\" content=\"number\"/>";
+    std::fs::write(&path, text.replace("<head>", meta)).unwrap();
+    let rig = Rig::over_folder(folder.path(), "").await;
+    let mpd = rig.get(&format!("{TITLE}/.mpd")).await;
+    assert!(mpd.text().contains("$Number$.m4s"));
+}
+
+#[tokio::test]
 async fn a_plain_mp4_is_a_title_with_its_moov_first_or_last() {
     let rig = Rig::start().await;
     for file in ["harbour-240.mp4", "harbour-360.mp4", "harbour-eng.mp4"] {

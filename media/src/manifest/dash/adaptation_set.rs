@@ -7,6 +7,7 @@ use crate::track::Track;
 
 use super::super::rendition::Rendition;
 use super::super::xml::Element;
+use super::Names;
 use super::descriptor::{self, Role};
 use super::segment_timeline;
 
@@ -21,7 +22,7 @@ pub(super) fn element(
     set: &[Rendition<'_>],
     role: Role,
     captions: &[Element],
-    name: &str,
+    names: Names<'_>,
 ) -> Element {
     let first = set.first();
     let kind = first.map_or(MediaKind::Video, Rendition::kind);
@@ -57,15 +58,15 @@ pub(super) fn element(
         .containing(properties)
         .containing(captions.iter().cloned())
         .containing([role.element()])
-        .containing(shared.map(|track| segment_timeline::template(name, track)))
+        .containing(shared.map(|track| segment_timeline::template(names, track)))
         .containing(
             set.iter()
-                .map(|rendition| representation(rendition, shared.is_none().then_some(name))),
+                .map(|rendition| representation(rendition, shared.is_none().then_some(names))),
         )
 }
 
-/// `template_name`: the title's name if the representation has a template of its own.
-fn representation(rendition: &Rendition<'_>, template_name: Option<&str>) -> Element {
+/// `own_names`: the names of its segments if it has a template of its own.
+fn representation(rendition: &Rendition<'_>, own_names: Option<Names<'_>>) -> Element {
     let (track, size) = (rendition.track, size_of(rendition));
     let pixel_aspect = rendition.video().and_then(|video| video.pixel_aspect);
     let sample_aspect = size.map(|_| {
@@ -93,7 +94,7 @@ fn representation(rendition: &Rendition<'_>, template_name: Option<&str>) -> Ele
         .with_some("sar", sample_aspect)
         .with_some("audioSamplingRate", sample_rate)
         .containing(rendition.audio().and_then(descriptor::channel_configuration))
-        .containing(template_name.map(|name| segment_timeline::template(name, track)))
+        .containing(own_names.map(|names| segment_timeline::template(names, track)))
 }
 
 /// Properties all versions share.

@@ -5,15 +5,21 @@ use crate::track::Track;
 
 use super::super::escape::path_segment;
 use super::super::xml::Element;
+use super::{Addressing, FIRST_SEGMENT_NUMBER, Names};
 
-/// The template of a track of the title `name`: the segments of `track` by their times.
-pub(super) fn template(name: &str, track: &Track) -> Element {
-    let name = path_segment(name);
+/// The template of the segments of `track`.
+pub(super) fn template(names: Names<'_>, track: &Track) -> Element {
+    let name = path_segment(names.title);
+    let (first, media) = match names.addressing {
+        Addressing::Time => (None, "$Time$.dash"),
+        Addressing::Number => (Some(FIRST_SEGMENT_NUMBER), "$Number$.m4s"),
+    };
     Element::new("SegmentTemplate")
         .with("timescale", track.timescale.get())
         .with("presentationTimeOffset", track.presentation_time_offset)
+        .with_some("startNumber", first)
         .with("initialization", format_args!("{name}-$RepresentationID$.dash"))
-        .with("media", format_args!("{name}-$RepresentationID$-$Time$.dash"))
+        .with("media", format_args!("{name}-$RepresentationID$-{media}"))
         .containing([timeline(track)])
 }
 

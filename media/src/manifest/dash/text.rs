@@ -5,10 +5,11 @@ use crate::text::{ClosedCaption, ClosedCaptions, TextForm, TextRole, TextTrack};
 
 use super::super::escape::path_segment;
 use super::super::xml::Element;
-use super::segment_timeline;
+use super::{Names, segment_timeline};
 
-/// The adaptation set with identifier `id` of `text`, which is of the title `name`.
-pub(super) fn element(id: usize, text: &TextTrack, name: &str) -> Element {
+/// The adaptation set with identifier `id` of `text`, whose segments have
+/// these names.
+pub(super) fn element(id: usize, text: &TextTrack, names: Names<'_>) -> Element {
     let mime_type = match text.form {
         TextForm::Wvtt | TextForm::Stpp => "application/mp4",
         TextForm::WebVttFile => "text/vtt",
@@ -35,9 +36,9 @@ pub(super) fn element(id: usize, text: &TextTrack, name: &str) -> Element {
         .containing(
             text.form
                 .is_segmented()
-                .then(|| segment_timeline::template(name, &text.track)),
+                .then(|| segment_timeline::template(names, &text.track)),
         )
-        .containing([representation(text, name)])
+        .containing([representation(text, names.title)])
 }
 
 fn representation(text: &TextTrack, name: &str) -> Element {
