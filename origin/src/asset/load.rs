@@ -10,7 +10,7 @@ use strata_cache::ChunkCache;
 use strata_media::codec::MediaKind;
 use strata_media::manifest::smooth::Streams;
 use strata_media::plan::FileIndex;
-use strata_media::presentation::{Presentation, Source};
+use strata_media::presentation::{AssembleError, Presentation, Source};
 use strata_media::read::ism::{self, MANIFEST_SIZE_MAX, ServerManifest, TrackReference};
 use strata_media::read::mp4::{Movie, ReadError};
 use strata_media::segment::SegmentationOptions;
@@ -137,12 +137,23 @@ impl Loader {
         let segmentation = self.segmentation;
         // Walks every sample of every track: milliseconds for a long film.
         let work = tokio::task::spawn_blocking(move || {
-            let presentation = Presentation::assemble(&name, &sources, &segmentation)?;
+            let mut presentation = Presentation::assemble(&name, &sources, &segmentation)?;
+            // What has no route yet must not stand in a manifest.
+            let texts = std::mem::take(&mut presentation.texts);
+            if presentation.tracks.is_empty() {
+                let skipped = presentation.skipped;
+                return Err(AssembleError::Nothing { skipped });
+            }
             let smooth = Streams::of(&presentation);
-            Ok((presentation, smooth))
+            Ok((presentation, smooth, texts))
         });
         let assembled = work.await.map_err(|_| LoadError::Lost)?;
-        let (presentation, smooth) = assembled.map_err(|error| LoadError::Assemble(Arc::new(error)))?;
+        let (presentation, smooth, texts) =
+            assembled.map_err(|error| LoadError::Assemble(Arc::new(error)))?;
+        for text in &texts {
+            let track = text.track.token.as_str();
+            tracing::warn!(title, track, "text track left out: not served yet");
+        }
         formats::log_left_out(title, &presentation, &smooth);
         for skipped in &presentation.skipped {
             let file = usize::try_from(skipped.file.0).ok();
