@@ -1,5 +1,6 @@
 //! Cuts a track on the grid.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::naming::Token;
@@ -74,14 +75,15 @@ pub(super) fn track(
 }
 
 /// Where fragments start, unless there are very many of them.
-fn heads(track: &MovieTrack, timeline: &Timeline) -> Vec<u64> {
-    let heads: Vec<u64> = match &track.index {
-        Some(index) => index.fragments.iter().map(|fragment| fragment.offset).collect(),
-        None => track.fragment_offsets().collect(),
-    };
+fn heads(track: &MovieTrack, timeline: &Timeline) -> Arc<[u64]> {
+    let heads = &track.fragment_heads;
     let mean = timeline.media_duration / (heads.len().max(1) as u64);
     let shortest = track.timescale.ticks_of(KEPT_FRAGMENT_MIN).unsigned_abs();
-    if mean < shortest { Vec::new() } else { heads }
+    if mean < shortest {
+        Arc::default()
+    } else {
+        Arc::clone(heads)
+    }
 }
 
 /// A boundary less than the target duration divided by this after a track's

@@ -14,6 +14,10 @@ pub struct FragmentLayout {
     pub clock: FragmentClock,
     /// File offset of the first of them.
     pub start: u64,
+    /// How far the fragments' earliest presentation times are behind their first
+    /// decode times, when only an index says when they play; `None` when they say
+    /// so themselves, or follow from each other.
+    pub lag: Option<i64>,
     /// Number of sample entries.
     pub entry_count: u32,
     /// Bytes that hold most of the file's `moof` boxes, each: what is asked for

@@ -1,5 +1,7 @@
 //! How the samples of a track are found again when a segment is asked for.
 
+use std::sync::Arc;
+
 use super::{Cursor, FragmentLayout, Place, Run, TableLayout};
 
 /// Everything that reading a track's samples takes beside its source file.
@@ -11,7 +13,7 @@ pub(crate) struct SampleMap {
     pub(crate) fragments: Option<FragmentLayout>,
     /// File offsets of fragments, ascending, some or all of them: reads start
     /// there at the same time instead of one after the other.
-    pub(crate) heads: Vec<u64>,
+    pub(crate) heads: Arc<[u64]>,
     /// What the track plays, in time order; at least one.
     pub(crate) runs: Vec<Run>,
     /// Added to composition offsets, and taken from decode times, so that no
@@ -82,7 +84,7 @@ impl SampleMap {
             .fragments
             .as_ref()
             .map_or(0, |fragments| size_of_val(&*fragments.extends));
-        extends + self.heads.capacity() * size_of::<u64>() + self.runs.capacity() * size_of::<Run>()
+        extends + size_of_val(&*self.heads) + self.runs.capacity() * size_of::<Run>()
     }
 }
 

@@ -57,6 +57,13 @@ pub fn read(file: &Bytes) -> Result<Movie, ReadError> {
     }
 }
 
+/// The first sample entry of a file of the sample title.
+pub fn entry(name: &str) -> Vec<u8> {
+    let path = format!("{}/../sample/title/{name}", env!("CARGO_MANIFEST_DIR"));
+    let movie = read(&Bytes::from(std::fs::read(path).unwrap())).unwrap();
+    movie.tracks[0].sample_entries[0].to_vec()
+}
+
 /// A title of several files, each with all its tracks.
 pub fn assemble(files: &[Bytes], target: Duration) -> Presentation {
     let sources: Vec<Source> = files

@@ -59,6 +59,9 @@ pub struct MovieTrack {
     pub(super) tables: Vec<Bytes>,
     /// Every `moof` of the file, in a file that was read without an index.
     pub(super) moofs: Arc<[Moof]>,
+    /// File offsets of fragments, ascending, of any track: all of them or, by an
+    /// index, those it names.
+    pub(crate) fragment_heads: Arc<[u64]>,
     /// File offset behind the last fragment.
     pub(super) fragments_end: u64,
 }
@@ -71,9 +74,10 @@ impl MovieTrack {
         MovieSamples::new(self)
     }
 
-    /// File offsets of the `moof` boxes that were read.
-    pub fn fragment_offsets(&self) -> impl Iterator<Item = u64> {
-        self.moofs.iter().map(|moof| moof.offset)
+    /// Number of `moof` boxes that were read.
+    #[must_use]
+    pub fn fragments_read(&self) -> usize {
+        self.moofs.len()
     }
 }
 

@@ -14,8 +14,6 @@ pub struct MovieSamples {
     /// Taken up when the tables are used up.
     fragments: Option<FragmentWalk>,
     in_fragments: bool,
-    /// An error that moving to a place has met.
-    failed: Option<ReadError>,
 }
 
 impl MovieSamples {
@@ -28,7 +26,6 @@ impl MovieSamples {
             tables: track.layout.walk(Cursor::default(), &track.tables),
             in_fragments: fragments.is_some() && track.layout.sample_count == 0,
             fragments,
-            failed: None,
         }
     }
 
@@ -46,7 +43,7 @@ impl MovieSamples {
     pub fn starting_at(mut self, cursor: Cursor) -> Self {
         self.in_fragments = matches!(cursor.place, Place::Fragment(_));
         if let (true, Some(fragments)) = (self.in_fragments, &mut self.fragments) {
-            self.failed = fragments.go_to(&cursor).err();
+            fragments.go_to(&cursor);
         } else {
             self.tables = self.tables.starting_at(cursor);
         }
@@ -58,10 +55,6 @@ impl Iterator for MovieSamples {
     type Item = Result<Sample, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(error) = self.failed.take() {
-            self.fragments = None;
-            return Some(Err(error));
-        }
         if !self.in_fragments {
             let track_id = self.track_id;
             if let Some(sample) = self.tables.next() {

@@ -55,6 +55,7 @@ pub(super) fn read(
         index: None,
         tables: table.bytes,
         moofs: Arc::default(),
+        fragment_heads: Arc::default(),
         fragments_end: 0,
     }))
 }

@@ -140,7 +140,8 @@ impl Calibration {
             return Ok(None);
         };
         let first_offset = samples.first().map_or(0, |sample| sample.composition_offset);
-        layout.clock = clock(head.stated_time(layout.track_id)?, first_offset);
+        let stated = head.stated_time(layout.track_id)?;
+        layout.clock = clock(stated, first_offset);
         // A fragment that does not say when it is decoded is decoded at 0, if the
         // index means its presentation time, or by the index.
         let is_presentation = first.time == i64::from(first_offset);
@@ -148,10 +149,19 @@ impl Calibration {
         let decode_time = samples.first().map_or(0, |sample| sample.decode_time);
         let last_expected = decode_time.saturating_add(last.time.saturating_sub(first.time));
         let found = first_with_samples(&self.tail.moofs, last.offset, layout, last_expected)?;
-        let Some((tail, last_samples)) = found else {
+        let Some((tail, mut last_samples)) = found else {
             return Ok(None);
         };
         layout.head_size = head_size(head.size().max(tail.size()));
+        let mut last_expected = last_expected;
+        if let (None, Some(shown), Some(last_shown)) = (stated, earliest(&samples), earliest(&last_samples)) {
+            // Where only the index tells times, it tells that of the last fragment.
+            layout.lag = Some(shown.saturating_sub(decode_time));
+            let known = shown.saturating_add(last.time.saturating_sub(first.time));
+            let off = known.saturating_sub(last_shown);
+            last_expected = last_expected.saturating_add(off);
+            last_samples = tail.samples(layout, last_expected)?;
+        }
         Ok(Some(Ends {
             first: samples,
             last: last_samples,

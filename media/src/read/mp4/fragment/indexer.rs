@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::FragmentIndex;
 use super::calibration::{Calibrated, Calibration, RawIndex};
 use super::random_access;
 use super::scan::Scan;
@@ -69,7 +70,9 @@ impl Indexer {
                     match calibration.advance(windows, &self.movie, layout)? {
                         Calibrated::Rejected => Stage::Scan(self.scan(windows)),
                         Calibrated::Indexed(indexed) => {
+                            let heads = heads(&indexed);
                             for (track, (index, layout)) in self.movie.tracks.iter_mut().zip(indexed) {
+                                track.fragment_heads = Arc::clone(&heads);
                                 track.fragments_end = index.end;
                                 track.index = Some(index);
                                 track.fragments = Some(layout);
@@ -105,6 +108,15 @@ impl Indexer {
     }
 }
 
+/// Where the fragments of all tracks start.
+fn heads(indexed: &[(FragmentIndex, FragmentLayout)]) -> Arc<[u64]> {
+    let fragments = indexed.iter().flat_map(|(index, _)| &index.fragments);
+    let mut heads: Vec<u64> = fragments.map(|fragment| fragment.offset).collect();
+    heads.sort_unstable();
+    heads.dedup();
+    heads.into()
+}
+
 /// How the fragments of `track` are read, as far as the `moov` says.
 fn layout(
     extends: &Arc<[TrackExtends]>,
@@ -117,6 +129,7 @@ fn layout(
         extends: Arc::clone(extends),
         clock: Default::default(),
         start,
+        lag: None,
         entry_count: track.layout.entry_count,
         head_size: 1 << 10,
         file_size: windows.file_size,

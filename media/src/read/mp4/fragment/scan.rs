@@ -20,8 +20,8 @@ const SAMPLES_MAX: u64 = 1 << 26;
 /// Bytes asked for where the first fragment starts.
 const FIRST_ASK: u64 = 4 << 10;
 
-/// Fragments with their media up to this size are read several at once: the
-/// round trips would cost more than the media.
+/// Fragments that take this many bytes with their media, on average, are read
+/// several at once: the round trips would cost more than the media.
 const SMALL_FRAGMENT: u64 = 32 << 10;
 
 /// Bytes asked for then.
@@ -91,11 +91,13 @@ impl Scan {
         Ok(())
     }
 
-    /// What to ask for at the next box, by the last fragment.
+    /// What to ask for at the next box, by the fragments so far.
     fn choose_ask(&mut self) {
-        let Some(last) = self.moofs.last() else { return };
-        let span = self.at.saturating_sub(last.offset);
-        self.ask = if span <= SMALL_FRAGMENT {
+        let (Some(first), Some(last)) = (self.moofs.first(), self.moofs.last()) else {
+            return;
+        };
+        let mean = self.at.saturating_sub(first.offset) / (self.moofs.len() as u64);
+        self.ask = if mean <= SMALL_FRAGMENT {
             SMALL_FRAGMENTS_ASK
         } else {
             head_size(last.size()).into()
@@ -125,12 +127,14 @@ impl Scan {
     /// Gives the tracks what was read, in their order.
     pub(super) fn finish(self, tracks: &mut [MovieTrack]) {
         let moofs: Arc<[Moof]> = self.moofs.into();
+        let heads: Arc<[u64]> = moofs.iter().map(|moof| moof.offset).collect();
         for (track, scanned) in tracks.iter_mut().zip(self.tracks) {
             let mut layout = scanned.layout;
             layout.head_size = head_size(self.moof_size_max);
             layout.start = moofs.first().map_or(self.at, |moof| moof.offset);
             track.fragments = Some(layout);
             track.moofs = Arc::clone(&moofs);
+            track.fragment_heads = Arc::clone(&heads);
             track.fragments_end = self.at;
         }
     }

@@ -1,7 +1,7 @@
 //! The segment index (`sidx`, `ISO/IEC 14496-12 §8.16.3`): where subsegments
 //! start and how long they last.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::calibration::{RawEntry, RawIndex};
 use crate::read::mp4::boxes::{BoxBytes, BoxHeader};
@@ -38,7 +38,8 @@ pub(super) struct SegmentIndexes {
     front_boxes: usize,
     /// Where boxes that others refer to start.
     pending: VecDeque<u64>,
-    boxes: usize,
+    /// Where the boxes that were read start.
+    read: BTreeSet<u64>,
     references: usize,
     /// One for each `reference_ID`.
     found: Vec<Found>,
@@ -72,7 +73,7 @@ impl SegmentIndexes {
             front: Some(front),
             front_boxes: 0,
             pending: VecDeque::new(),
-            boxes: 0,
+            read: BTreeSet::new(),
             references: 0,
             found: Vec::new(),
             covered: 0,
@@ -101,7 +102,7 @@ impl SegmentIndexes {
             match self.next(windows)? {
                 Next::End => return Ok(self.of_tracks(movie)),
                 Next::Fragments => return Ok(None),
-                Next::Index if self.references < self.boxes * REFERENCES_A_BOX_MIN => return Ok(None),
+                Next::Index if self.references < self.read.len() * REFERENCES_A_BOX_MIN => return Ok(None),
                 Next::Index => {
                     self.front = Some(self.covered);
                     self.front_boxes = 0;
@@ -145,13 +146,15 @@ impl SegmentIndexes {
 
     fn read(&mut self, windows: &Windows, header: BoxHeader) -> Result<(), Halt> {
         let sidx = windows.whole(header, SIZE_MAX)?;
-        self.boxes += 1;
-        if BOXES_MAX < self.boxes {
-            return Err(sidx
-                .too_many("sidx boxes", self.boxes as u64, BOXES_MAX as u64)
-                .into());
+        let (count, limit) = (self.read.len() as u64, BOXES_MAX as u64);
+        if limit < count {
+            return Err(sidx.too_many("sidx boxes", count, limit).into());
         }
-        Ok(self.take(&sidx, windows.file_size)?)
+        // One that another refers to may stand in front of the fragments itself.
+        if self.read.insert(header.offset) {
+            self.take(&sidx, windows.file_size)?;
+        }
+        Ok(())
     }
 
     fn take(&mut self, sidx: &BoxBytes, file_size: u64) -> Result<(), ReadError> {

@@ -112,16 +112,31 @@ impl SpanReader {
         found.ok_or(Halt::Need(range))
     }
 
-    fn read(&mut self, moof: &Moof) -> Result<(), Halt> {
-        let mut samples = moof.samples(&self.layout, self.decode_time)?;
+    /// How far the samples of a fragment that states no time have to be moved,
+    /// when what is known is not the decode time of its first one.
+    fn drift(&self, moof: &Moof, samples: &[Sample]) -> i64 {
+        if !self.samples.is_empty() {
+            return 0;
+        }
+        if let Some(lag) = self.layout.lag {
+            // By an index, the presentation time of the earliest one is known.
+            let known = self.decode_time.saturating_add(lag);
+            let found = samples.iter().map(Sample::presentation_time).min();
+            return found.map_or(0, |found| known.saturating_sub(found));
+        }
         if moof.offset == self.start.offset && self.start.used > 0 {
-            // The time at hand is that of the first sample wanted.
             let used = usize::try_from(self.start.used).unwrap_or(usize::MAX);
             let found = samples.get(used).map(|sample| sample.decode_time);
-            let drift = found.map_or(0, |found| self.decode_time.saturating_sub(found));
-            for sample in &mut samples {
-                sample.decode_time = sample.decode_time.saturating_add(drift);
-            }
+            return found.map_or(0, |found| self.decode_time.saturating_sub(found));
+        }
+        0
+    }
+
+    fn read(&mut self, moof: &Moof) -> Result<(), Halt> {
+        let mut samples = moof.samples(&self.layout, self.decode_time)?;
+        let drift = self.drift(moof, &samples);
+        for sample in &mut samples {
+            sample.decode_time = sample.decode_time.saturating_add(drift);
         }
         let decode_end = samples.last().map(Sample::decode_end);
         if moof.offset == self.end.offset {

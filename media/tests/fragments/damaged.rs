@@ -1,0 +1,164 @@
+//! Damaged and hostile fragmented files end in an error that says where, or in a
+//! title that can be planned; never in a panic, a hang or a large allocation.
+
+use bytes::Bytes;
+use strata_media::plan::{FileIndex, Part};
+use strata_media::presentation::{Presentation, Source};
+use strata_media::read::mp4::ReadError;
+use strata_media::segment::SegmentationOptions;
+use strata_media::write::fmp4;
+
+use crate::film::{Base, Clock, Form, Index, boxed, full, words, write};
+use crate::made::{pictures, sound};
+use crate::support;
+
+/// Reads a file as the origin would, planning every segment.
+fn serve(file: &Bytes) -> Result<(), String> {
+    let source = Source {
+        file: FileIndex(0),
+        content: support::read(file),
+        reference: None,
+    };
+    let title = Presentation::assemble("film", &[source], &SegmentationOptions::default())
+        .map_err(|error| error.to_string())?;
+    for track in &title.tracks {
+        for segment in 0..track.segments.len() {
+            let (samples, _) =
+                support::read_samples(track, segment, file).map_err(|error| error.to_string())?;
+            let plan = fmp4::media(track, segment, &samples);
+            for part in &plan.parts {
+                if let Part::Source { range, .. } = part {
+                    assert!(range.end <= file.len() as u64, "a plan stays within its source");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A small generator of reproducible numbers (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+const INDEXES: [Index; 4] = [Index::None, Index::Sidx, Index::NestedSidx(2), Index::Mfra];
+
+/// A film of 12 s, and where what is not media lies in it.
+fn film(index: Index, clock: Clock) -> (Vec<u8>, Vec<usize>) {
+    let form = Form {
+        index,
+        clock,
+        base: Base::Neither,
+        run_size: 30,
+        ..Form::default()
+    };
+    let tracks = match index {
+        Index::NestedSidx(_) => vec![pictures(300, 50)],
+        _ => vec![pictures(300, 50), sound(560, 94)],
+    };
+    let file = write(&tracks, &form).to_vec();
+    let mut heads = Vec::new();
+    let mut at = 0;
+    while at + 8 <= file.len() {
+        let size = u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+        let size = if size == 0 { file.len() - at } else { size };
+        let is_media = &file[at + 4..at + 8] == b"mdat";
+        heads.extend(at..at + if is_media { 8 } else { size });
+        at += size;
+    }
+    (file, heads)
+}
+
+#[test]
+fn flipped_bits_never_cause_a_panic() {
+    let mut random = Random(0x5eed);
+    for index in INDEXES {
+        for clock in [Clock::Tfdt, Clock::Tfxd, Clock::None] {
+            let (film, heads) = film(index, clock);
+            let mut served = 0;
+            for _ in 0..600 {
+                let mut file = film.clone();
+                for _ in 0..=random.below(4) {
+                    let at = heads[random.below(heads.len())];
+                    match random.below(3) {
+                        0 => file[at] ^= 1 << random.below(8),
+                        1 => file[at] = 0xff,
+                        _ => file[at] = random.below(256) as u8,
+                    }
+                }
+                served += usize::from(serve(&Bytes::from(file)).is_ok());
+            }
+            assert!(served > 60, "{index:?}, {clock:?}: only {served} could be served");
+        }
+    }
+}
+
+#[test]
+fn files_cut_short_are_refused_or_end_with_a_whole_fragment() {
+    for index in INDEXES {
+        let (film, _) = film(index, Clock::Tfdt);
+        let mut served = 0;
+        for length in (0..film.len()).step_by(61) {
+            served += usize::from(serve(&Bytes::copy_from_slice(&film[..length])).is_ok());
+        }
+        // The last media box of these has no size: it ends where the file does.
+        let whole = film.len() / 61;
+        assert!(served * 3 < whole, "{index:?}: {served} of {whole}");
+    }
+}
+
+/// A `moof` whose `trun` claims samples.
+fn claims(count: u32, run_flags: u32, size: u32) -> Bytes {
+    let tfhd = full(b"tfhd", 0, 0x2_0010, &words(&[2, size]));
+    let trun = full(b"trun", 0, run_flags, &words(&[count]));
+    let traf = boxed(b"traf", &[tfhd, trun].concat());
+    let mut file = write(&[sound(94, 94)], &Form::default()).to_vec();
+    // The last media box has no size, so nothing can follow it.
+    let media = file.windows(4).position(|window| window == b"mdat").unwrap() - 4;
+    let size = (file.len() - media) as u32;
+    file[media..media + 4].copy_from_slice(&size.to_be_bytes());
+    file.extend(boxed(b"moof", &traf));
+    Bytes::from(file)
+}
+
+#[test]
+fn a_tiny_fragment_cannot_claim_billions_of_samples() {
+    for (flags, size) in [(0, 0), (0, 1), (0, 100), (0x200, 0), (0xf00, 0)] {
+        let error = support::read(&claims(u32::MAX, flags, size)).unwrap_err();
+        assert!(matches!(error, ReadError::TooMany { .. }), "{error}");
+    }
+    assert!(support::read(&claims(2, 0, 1)).is_ok());
+}
+
+#[test]
+fn errors_say_which_box_and_where() {
+    let error = support::read(&claims(10, 0x200, 0)).unwrap_err().to_string();
+    assert!(error.starts_with("box trun at offset "), "{error}");
+    assert!(
+        error.ends_with("claims 10 samples, more than the 0 possible here"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_index_that_lies_is_not_believed() {
+    let tracks = [pictures(300, 50), sound(560, 94)];
+    let form = Form {
+        index: Index::Mfra,
+        ..Form::default()
+    };
+    let mut file = write(&tracks, &form).to_vec();
+    let tfra = file.windows(4).rposition(|window| window == b"tfra").unwrap();
+    // The time of the first entry.
+    file[tfra + 20..tfra + 28].copy_from_slice(&9_999_999_u64.to_be_bytes());
+    let movie = support::read(&Bytes::from(file)).unwrap();
+    assert!(movie.tracks.iter().all(|track| track.index.is_none()));
+    assert_eq!(movie.tracks[1].samples().count(), 560);
+}
