@@ -143,7 +143,7 @@ impl<'a> TextSegment<'a> {
                     .shown_within(self.window.0, self.window.1)
                     .cloned()
                     .collect();
-                return Ok(Step::Done(self.write(document, cues)));
+                return self.write(document, cues).map(Step::Done);
             }
             TextOrigin::Samples(source) => source.as_ref(),
         };
@@ -228,7 +228,7 @@ impl<'a> TextSegment<'a> {
         let mut cues = join(cues);
         // The parts that other segments show have other times there.
         cut(&mut cues, self.window);
-        Ok(Step::Done(self.write(&Document::default(), cues)))
+        self.write(&Document::default(), cues).map(Step::Done)
     }
 
     /// The cues of a sample.
@@ -283,40 +283,35 @@ impl<'a> TextSegment<'a> {
     }
 
     /// Writes the segment of `cues`; styles and regions are those of `document`.
-    fn write(&self, document: &Document, mut cues: Vec<Cue>) -> Bytes {
-        match self.form {
-            SegmentForm::WebVtt(media) => {
-                let map = timestamp_map(self.text, self.window.0, media);
-                let cues: Vec<&Cue> = cues.iter().collect();
-                webvtt_segment(document, &cues, map).into()
-            }
-            SegmentForm::Ttml => {
-                cut(&mut cues, self.window);
-                let language = language_of(self.text);
-                ttml(&Ttml {
-                    cues: cues.iter().collect(),
-                    regions: &document.regions,
-                    style_sheets: &document.style_sheets,
-                    language: language.as_deref(),
-                    start_at: Duration::ZERO,
-                    zero_at: self.window.0,
-                })
-                .into()
-            }
-            SegmentForm::Fragment => {
-                cut(&mut cues, self.window);
-                let pieces = match self.text.form {
-                    TextForm::Wvtt | TextForm::WebVttFile => fragment::pieces(&cues, self.window),
-                    TextForm::Stpp | TextForm::TtmlFile => vec![Piece {
-                        start: self.window.0,
-                        end: self.window.1,
-                        payload: self.document(document, &cues),
-                        entry: 0,
-                    }],
-                };
-                fragment::write(self.text, self.segment, pieces, &self.filler())
-            }
+    fn write(&self, document: &Document, mut cues: Vec<Cue>) -> Result<Bytes, TextSegmentError> {
+        if let SegmentForm::WebVtt(media) = self.form {
+            let map = timestamp_map(self.text, self.window.0, media);
+            let cues: Vec<&Cue> = cues.iter().collect();
+            return Ok(webvtt_segment(document, &cues, map).into());
         }
+        cut(&mut cues, self.window);
+        if self.form == SegmentForm::Ttml {
+            let language = language_of(self.text);
+            let document = Ttml {
+                cues: cues.iter().collect(),
+                regions: &document.regions,
+                style_sheets: &document.style_sheets,
+                language: language.as_deref(),
+                start_at: Duration::ZERO,
+                zero_at: self.window.0,
+            };
+            return Ok(ttml(&document).into());
+        }
+        let pieces = match self.text.form {
+            TextForm::Wvtt | TextForm::WebVttFile => fragment::pieces(&cues, self.window)?,
+            TextForm::Stpp | TextForm::TtmlFile => vec![Piece {
+                start: self.window.0,
+                end: self.window.1,
+                payload: self.document(document, &cues),
+                entry: 0,
+            }],
+        };
+        Ok(fragment::write(self.text, self.segment, pieces, &self.filler()))
     }
 
     /// A document with times of the output timeline.

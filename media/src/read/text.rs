@@ -21,7 +21,7 @@ pub use sample::read_sample;
 use crate::text::{Document, TextForm};
 
 /// Largest file of text read, in bytes. Real ones take 100 KiB for a film.
-pub const FILE_SIZE_MAX: usize = 16 * 1024 * 1024;
+pub const FILE_SIZE_MAX: usize = 8 * 1024 * 1024;
 /// Most cues in one file or sample.
 pub const CUES_MAX: usize = 100_000;
 /// Most problems noted of one file.

@@ -65,6 +65,7 @@ impl Grid {
             starts.push(next);
             cut(&mut starts, end, target);
         }
+        starts.dedup();
         Some(Self {
             clock,
             offset,

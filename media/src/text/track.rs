@@ -239,15 +239,31 @@ impl Presentation {
 
 /// States how many bytes each segment takes, and the bandwidth.
 fn weigh(track: &mut Track, document: &Document, target: Duration) {
-    let offset = track.presentation_time_offset;
-    let clock = track.timescale;
-    let mut sizes = Vec::with_capacity(track.segments.len());
-    for segment in &mut track.segments {
-        let start = clock.duration(segment.start.saturating_sub(offset));
-        let end = clock.duration((segment.start + segment.duration).saturating_sub(offset));
-        let cues = document.shown_within(start, end);
-        segment.media_size = cues.map(|cue| cue.heap_size() as u64 + CUE_OVERHEAD).sum();
-        sizes.push((segment.media_size + SEGMENT_OVERHEAD, segment.duration));
+    let (clock, offset) = (track.timescale, track.presentation_time_offset);
+    let segments = &mut track.segments;
+    // What starts to count with a segment, and what no longer does: a cue may
+    // last for all of them.
+    let mut changes = vec![(0_u64, 0_u64); segments.len() + 1];
+    for cue in &document.cues {
+        let ticks = |time| offset.saturating_add(clock.ticks_of(time).unsigned_abs());
+        let (start, end) = (ticks(cue.start), ticks(cue.end));
+        let first = segments.partition_point(|segment| segment.start + segment.duration <= start);
+        let behind = segments.partition_point(|segment| segment.start < end);
+        let weight = cue.heap_size() as u64 + CUE_OVERHEAD;
+        for (index, is_start) in [(first, true), (behind.max(first), false)] {
+            match (changes.get_mut(index), is_start) {
+                (Some((starts, _)), true) => *starts += weight,
+                (Some((_, ends)), false) => *ends += weight,
+                (None, _) => {}
+            }
+        }
+    }
+    let mut weight = 0;
+    let mut sizes = Vec::with_capacity(segments.len());
+    for (segment, (starts, ends)) in segments.iter_mut().zip(changes) {
+        weight = weight + starts - ends;
+        segment.media_size = weight;
+        sizes.push((weight + SEGMENT_OVERHEAD, segment.duration));
     }
     track.bandwidth = bandwidth::of(&sizes, clock, target);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::{SAMPLES_SIZE_MAX, TextSegmentError};
 use crate::plan::Part;
 use crate::sample::{Sample, Samples};
 use crate::text::{Cue, TextTrack};
@@ -21,27 +22,44 @@ pub(super) struct Piece {
     pub(super) entry: u32,
 }
 
-/// Samples of WebVTT in which `cues` are shown: a new one wherever one appears
-/// or goes, `ISO/IEC 14496-30 §7.3`.
-pub(super) fn pieces(cues: &[Cue], window: (Duration, Duration)) -> Vec<Piece> {
+/// Samples of WebVTT in which `cues` are shown, all of them between `window`'s
+/// start and end: a new one wherever one appears or goes, `ISO/IEC 14496-30 §7.3`.
+///
+/// # Errors
+///
+/// When so many are shown at once that they would take more than
+/// [`SAMPLES_SIZE_MAX`] bytes.
+pub(super) fn pieces(cues: &[Cue], window: (Duration, Duration)) -> Result<Vec<Piece>, TextSegmentError> {
     let mut moments: Vec<Duration> = cues.iter().flat_map(|cue| [cue.start, cue.end]).collect();
     moments.extend([window.0, window.1]);
     moments.sort_unstable();
     moments.dedup();
-    let slices = moments.iter().zip(moments.iter().skip(1));
-    let pieces = slices.filter_map(|(start, end)| {
-        let mut payload = BytesMut::new();
-        for cue in cues.iter().filter(|cue| cue.is_shown_within(*start, *end)) {
-            payload.extend_from_slice(&wvtt_cue(cue, Some(source_of(cue))));
+    let mut cues: Vec<&Cue> = cues.iter().collect();
+    cues.sort_by_key(|cue| cue.start);
+    let mut waiting = cues.into_iter().peekable();
+    let mut shown: Vec<(Duration, Bytes)> = Vec::new();
+    let mut pieces = Vec::new();
+    let mut size = 0;
+    for (start, end) in moments.iter().zip(moments.iter().skip(1)) {
+        shown.retain(|(until, _)| start < until);
+        while let Some(cue) = waiting.next_if(|cue| cue.start <= *start) {
+            shown.push((cue.end, wvtt_cue(cue, Some(source_of(cue)))));
         }
-        (!payload.is_empty()).then(|| Piece {
-            start: *start,
-            end: *end,
-            payload: payload.freeze(),
-            entry: 0,
-        })
-    });
-    pieces.collect()
+        let payload: BytesMut = shown.iter().flat_map(|(_, cue)| cue.iter().copied()).collect();
+        size += payload.len() as u64;
+        if size > SAMPLES_SIZE_MAX {
+            return Err(TextSegmentError::TooLarge { size });
+        }
+        if !payload.is_empty() {
+            pieces.push(Piece {
+                start: *start,
+                end: *end,
+                payload: payload.freeze(),
+                entry: 0,
+            });
+        }
+    }
+    Ok(pieces)
 }
 
 /// Tells a cue from others, alike in all its parts.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Step, TextSegment, init, ttml_file, webvtt};
+use super::{Step, TextSegment, TextSegmentError, init, ttml_file, webvtt};
 use crate::presentation::{Presentation, Source};
 use crate::read::mp4;
 use crate::read::text::{TextFormat, read};
@@ -288,4 +288,56 @@ fn bytes_other_than_those_asked_for_are_refused() {
     let mut making = TextSegment::new(&again.texts[0], 0, SegmentForm::Ttml).unwrap();
     while let Step::Need(_) = making.step(Vec::new()).unwrap_or(Step::Done(Bytes::new())) {}
     assert_eq!(plain_text(&[]), "");
+}
+
+#[test]
+fn very_many_cues_at_once_are_made_or_refused() {
+    let cues = (0..20_000)
+        .map(|index| cue(index % 3000, 6000 + index, "x"))
+        .collect();
+    let document = Document {
+        cues,
+        ..Document::default()
+    };
+    let mut title = made::title_of(2000, 76_800, 0);
+    title.add_side_file(made::side_file(document, TextForm::Wvtt));
+    let text = &title.texts[0];
+    let mut making = TextSegment::new(text, 0, SegmentForm::Fragment).unwrap();
+    assert!(matches!(
+        making.step(Vec::new()),
+        Err(TextSegmentError::TooLarge { .. })
+    ));
+    assert!(!make(text, 0, SegmentForm::Ttml, &Bytes::new()).is_empty());
+    assert!(ttml_file(text).is_some());
+}
+
+#[test]
+fn a_segment_weighs_what_is_shown_in_it() {
+    let mut title = title(0);
+    let document = Document {
+        cues: vec![
+            cue(1000, 2000, "one"),
+            cue(5000, 13_000, "long"),
+            cue(12_500, 14_000, "two"),
+        ],
+        ..Document::default()
+    };
+    title.add_side_file(made::side_file(document, TextForm::Wvtt));
+    let sizes: Vec<u64> = title.texts[0]
+        .track
+        .segments
+        .iter()
+        .map(|segment| segment.media_size)
+        .collect();
+    let weights: Vec<u64> = title.texts[0]
+        .document()
+        .unwrap()
+        .cues
+        .iter()
+        .map(|cue| cue.heap_size() as u64 + 160)
+        .collect();
+    assert_eq!(
+        sizes,
+        [weights[0] + weights[1], weights[1], weights[1] + weights[2], 0]
+    );
 }

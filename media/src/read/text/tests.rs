@@ -392,3 +392,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn hostile_texts_take_no_more_than_their_size() {
+    let size = 1024 * 1024;
+    let fill = |pattern: &str| pattern.repeat(size / pattern.len());
+    for pattern in [
+        "<",
+        "{",
+        "&",
+        "<b>",
+        "<b></b>",
+        "</i>",
+        "&amp",
+        "\n\n",
+        "00:00:00,000 --> 00:00:01,000\n",
+    ] {
+        let text = format!("1\n00:00:00,000 --> 00:00:01,000\n{}", fill(pattern));
+        let _ = read(text.as_bytes(), TextFormat::SubRip);
+        let text = format!("WEBVTT\n\n00:00.000 --> 00:01.000\n{}", fill(pattern));
+        let _ = read(text.as_bytes(), TextFormat::WebVtt);
+    }
+    for text in [
+        format!("<tt {}/>", fill("a='' ")),
+        format!("<tt><body><p end='9s'>{}</p></body></tt>", fill("<span/>x")),
+        format!(
+            "<tt><body><p end='9s'>{}</p></body></tt>",
+            fill("<span begin='1.5s' end='2.5s'>x</span>")
+        ),
+        format!(
+            "<tt><head><styling>{}</styling></head></tt>",
+            fill("<style xml:id='a' style='a b c'/>")
+        ),
+        format!("<tt>{}", fill("&#65;")),
+    ] {
+        let _ = read(text.as_bytes(), TextFormat::Ttml);
+    }
+}

@@ -4,6 +4,7 @@ mod content;
 mod region;
 mod sheet;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -33,13 +34,13 @@ pub struct Ttml<'a> {
 #[must_use]
 pub fn ttml(document: &Ttml<'_>) -> String {
     let mut geometries: Vec<Geometry> = Vec::new();
+    let mut indexes: HashMap<Geometry, usize> = HashMap::new();
     let mut paragraphs = String::new();
     let sheet = Sheet::of(document.style_sheets);
     for cue in &document.cues {
         let geometry = Geometry::of(&cue.placement, document.regions);
-        let known = geometries.iter().position(|other| *other == geometry);
-        let index = known.unwrap_or_else(|| {
-            geometries.push(geometry);
+        let index = *indexes.entry(geometry).or_insert_with_key(|geometry| {
+            geometries.push(geometry.clone());
             geometries.len() - 1
         });
         let time = |time: Duration| {

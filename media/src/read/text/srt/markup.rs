@@ -14,12 +14,15 @@ pub(super) fn read(text: &str) -> (Vec<Node>, Placement) {
     while let Some(at) = rest.find(['<', '{']) {
         let (before, after) = rest.split_at(at);
         tree.text(before);
-        let end = if after.starts_with('<') { '>' } else { '}' };
+        let end = if after.starts_with('<') { b'>' } else { b'}' };
         let inside = after.get(1..).unwrap_or_default();
-        let tag = inside.find(end).filter(|size| *size <= TAG_SIZE_MAX);
+        // A search for an end that never comes would take the whole text each time.
+        let bytes = inside.as_bytes();
+        let near = bytes.get(..TAG_SIZE_MAX).unwrap_or(bytes);
+        let tag = near.iter().position(|byte| *byte == end);
         let tag = tag.and_then(|size| Some((inside.get(..size)?, inside.get(size + 1..)?)));
         let is_known = tag.is_some_and(|(tag, _)| match tag.strip_prefix('\\') {
-            Some(codes) if end == '}' => {
+            Some(codes) if end == b'}' => {
                 place(codes, &mut placement);
                 true
             }

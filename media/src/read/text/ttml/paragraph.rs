@@ -14,6 +14,8 @@ use crate::text::{Colour, Cue, Element as CueElement, Node, Tag};
 /// Most cues that spans with times of their own make of a paragraph; one with
 /// more is shown as a whole.
 const SLICES_MAX: usize = 256;
+/// Most runs in all of those cues.
+const SLICED_RUNS_MAX: usize = 65_536;
 
 /// The text of a paragraph.
 pub(super) struct Paragraph {
@@ -183,7 +185,7 @@ impl Paragraph {
         moments.retain(|moment| self.interval.start <= *moment && *moment <= self.interval.end);
         moments.sort_unstable();
         moments.dedup();
-        if moments.len() > SLICES_MAX {
+        if moments.len() > SLICES_MAX || moments.len() * self.runs.len() > SLICED_RUNS_MAX {
             moments = vec![self.interval.start, self.interval.end];
         }
         let slices = moments.iter().zip(moments.iter().skip(1));

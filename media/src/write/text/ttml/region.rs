@@ -15,7 +15,7 @@ const FULL: u32 = 10_000;
 
 /// A part of the picture and how text stands in it. Lengths are hundredths of
 /// a percent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Geometry {
     /// Across and down.
     origin: (u32, u32),

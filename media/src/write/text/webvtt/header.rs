@@ -1,5 +1,6 @@
 //! What stands before the cues of a file: styles and regions.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::text::{Colour, Cue, Document, Node, Region};
@@ -43,12 +44,13 @@ fn write_region(file: &mut String, region: &Region) {
 
 /// The rules for colours in `cues` without a class of WebVTT's own.
 fn colour_sheet(cues: &[&Cue]) -> Option<String> {
-    let mut rules = Vec::new();
+    let mut rules = BTreeSet::new();
     cues.iter().for_each(|cue| collect(&cue.content, &mut rules));
+    let rules: Vec<String> = rules.into_iter().collect();
     (!rules.is_empty()).then(|| rules.join("\n"))
 }
 
-fn collect(nodes: &[Node], rules: &mut Vec<String>) {
+fn collect(nodes: &[Node], rules: &mut BTreeSet<String>) {
     for node in nodes {
         let Node::Element(element) = node else { continue };
         for class in &element.classes {
@@ -59,9 +61,7 @@ fn collect(nodes: &[Node], rules: &mut Vec<String>) {
                 continue;
             };
             let rule = format!("::cue(.{class}) {{ {property}: {colour}; }}");
-            if !rules.contains(&rule) {
-                rules.push(rule);
-            }
+            rules.insert(rule);
         }
         collect(&element.children, rules);
     }
