@@ -96,7 +96,7 @@ pub enum Codec {
     Dts,
     /// WebVTT in ISO BMFF: `wvtt`.
     Wvtt,
-    /// TTML in ISO BMFF: `stpp`.
+    /// TTML in ISO BMFF: `stpp`, and `dfxp` as Smooth Streaming has it.
     Stpp,
     /// 3GPP timed text: `tx3g`.
     Tx3g,
@@ -259,7 +259,7 @@ fn read_kind(four_cc: FourCc, payload: &[u8]) -> Result<Read<'_>, CodecError> {
         b"alac" => audio(four_cc, payload, alac::read),
         b"mha1" | b"mha2" | b"mhm1" | b"mhm2" => audio(four_cc, payload, mpeg_h::read),
         b"dtsc" | b"dtsh" | b"dtse" | b"dtsl" | b"dtsx" => audio(four_cc, payload, dts::read),
-        b"wvtt" | b"stpp" | b"tx3g" => Ok((text::read(four_cc, payload)?, Details::Text, None)),
+        b"wvtt" | b"stpp" | b"dfxp" | b"tx3g" => Ok((text::read(four_cc, payload)?, Details::Text, None)),
         _ => Err(CodecError::Unknown { four_cc }),
     }
 }

@@ -1,4 +1,5 @@
-//! Timed text: `wvtt` and `stpp`, `ISO/IEC 14496-30`, and 3GPP's `tx3g`.
+//! Timed text: `wvtt` and `stpp`, `ISO/IEC 14496-30`, Smooth Streaming's `dfxp`,
+//! and 3GPP's `tx3g`.
 
 use super::bits::Bits;
 use super::boxes::Boxes;
@@ -34,6 +35,12 @@ pub(super) fn read(four_cc: FourCc, payload: &[u8]) -> Result<Finding<'_>, Codec
             })
         }
         b"stpp" => read_stpp(four_cc, after),
+        // Documents whose times count from the start of their sample.
+        b"dfxp" => Ok(Finding {
+            codec: Codec::Stpp,
+            rfc6381: four_cc.to_string(),
+            record: &[],
+        }),
         _ => Ok(Finding {
             codec: Codec::Tx3g,
             rfc6381: four_cc.to_string(),

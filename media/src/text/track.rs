@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Document, TextForm, TextTraits};
-use crate::codec::{Codec, CodecConfig, Details, MediaKind};
+use crate::codec::{Codec, CodecConfig, Details, FourCc, MediaKind};
 use crate::plan::FileIndex;
 use crate::presentation::{Presentation, Source, bandwidth, naming};
 use crate::read::ism::TrackReference;
@@ -134,7 +134,9 @@ fn of_samples(source: Track, traits: TextTraits, grid: &Grid) -> TextTrack {
     };
     // A file as a whole would take reading all samples at once.
     let form = traits.form.filter(|form| form.is_segmented()).unwrap_or(own_form);
-    let is_kept = source.codec().map(|codec| codec.codec) == Some(codec_of(form));
+    // Times in samples of `dfxp` are others than DASH has them.
+    let is_kept = |codec: &CodecConfig| codec.codec == codec_of(form) && codec.four_cc() != FourCc(*b"dfxp");
+    let is_kept = source.codecs.iter().all(is_kept);
     let codecs = if is_kept {
         source.codecs.clone()
     } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Step, TextSegment, TextSegmentError, init, ttml_file, webvtt};
+use super::{Step, TextSegment, TextSegmentError, fragment, init, ttml_file, webvtt};
 use crate::presentation::{Presentation, Source};
 use crate::read::mp4;
 use crate::read::text::{TextFormat, read};
@@ -202,6 +202,45 @@ proptest! {
         let cues = crate::text::join(cues);
         assert_same(cues.iter().map(shown), text.document().unwrap().cues.iter().map(shown));
     }
+}
+
+#[test]
+fn documents_of_smooth_streaming_are_moved_to_the_presentation() {
+    let mut title = title(0);
+    let document = Document {
+        cues: vec![cue(1000, 2000, "one"), cue(5000, 13_000, "long")],
+        ..Document::default()
+    };
+    title.add_side_file(made::side_file(document, TextForm::Stpp));
+    let mut text = title.texts[0].clone();
+    text.track.codecs[0].entry = Bytes::from_static(b"\0\0\0\x10dfxp\0\0\0\0\0\0\0\x01");
+    let mut file = init(&text).to_vec();
+    for segment in 0..4 {
+        let (start, end) = text.window(segment).unwrap();
+        let payload = make(&text, segment, SegmentForm::Ttml, &Bytes::new());
+        let entry = 0;
+        let piece = fragment::Piece {
+            start,
+            end,
+            payload,
+            entry,
+        };
+        file.extend(fragment::write(&text, segment, vec![piece], &Bytes::new()));
+    }
+    let file = Bytes::from(file);
+    let again = title_of(&file);
+    assert_eq!(again.texts[0].track.codecs[0].rfc6381, "stpp.ttml.im1t");
+    let expected = text.document().unwrap().cues.iter().map(shown);
+    assert_same(
+        shown_in_segments(&again.texts[0], &file).iter().map(shown),
+        expected,
+    );
+    let fragment = make(&again.texts[0], 1, SegmentForm::Fragment, &file);
+    let fragment = String::from_utf8_lossy(&fragment);
+    assert!(
+        fragment.contains("begin=\"00:00:06.000\" end=\"00:00:12.000\""),
+        "{fragment}"
+    );
 }
 
 #[test]

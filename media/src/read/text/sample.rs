@@ -7,14 +7,14 @@ mod wvtt;
 use std::time::Duration;
 
 use super::TextError;
-use crate::codec::{Codec, CodecConfig};
+use crate::codec::{Codec, CodecConfig, FourCc};
 use crate::text::Cue;
-use crate::time::Instant;
+use crate::time::{Instant, Timescale};
 
 /// Reads a sample of a text track, which is shown from `start` to `end` of the
 /// presentation; `codec` is its sample entry. `shift` is what is added to times
-/// that stand within a sample to get those of the presentation. A codec that
-/// carries no text has no cues.
+/// that stand within a sample to get those of the presentation; those of `dfxp`
+/// count from the start of the sample. A codec that carries no text has no cues.
 ///
 /// # Errors
 ///
@@ -29,6 +29,10 @@ pub fn read_sample(
     let mut cues = match codec.codec {
         Codec::Wvtt => wvtt::read(payload)?,
         Codec::Tx3g => tx3g::read(&codec.record, payload)?,
+        Codec::Stpp if codec.four_cc() == FourCc(*b"dfxp") => {
+            let micros = i64::try_from(start.as_micros()).unwrap_or(i64::MAX);
+            return stpp::read(payload, start, end, Timescale::MICROSECONDS.instant(micros));
+        }
         Codec::Stpp => return stpp::read(payload, start, end, shift),
         _ => Vec::new(),
     };
