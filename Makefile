@@ -35,8 +35,9 @@ test-rust: setup-build
 	  set -ex; $(CARGO) test $(DEV); \
 	fi
 
+# With the tests, as they have just been built: without them features differ and crates are compiled again.
 test-page: setup
-	$(CARGO) build $(DEV) --bins
+	$(CARGO) build $(DEV) --bins --tests
 	npm --prefix demo/page test
 
 lint: setup-build ## Check format, lints and (with cargo-deny) licences
