@@ -1,0 +1,109 @@
+// Smooth Streaming in the players that read it, over the whole of Strata.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { Demo, openBrowser } from './demo.mjs';
+
+/** By path: the packages do not export every file they ship. */
+const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
+const HEIGHTS = [144, 240, 360, 720];
+
+/** Time a player may take to get somewhere, on a busy machine. */
+const PATIENCE_MS = 30_000;
+
+/** The players: their scripts, and how they are told to play `url` in `video`. */
+const PLAYERS = {
+  'dash.js': {
+    scripts: ['dashjs/dist/legacy/umd/dash.all.min.js', 'dashjs/dist/legacy/umd/dash.mss.min.js'],
+    play(video, url) {
+      const player = globalThis.dashjs.MediaPlayer().create();
+      player.updateSettings({ debug: { logLevel: 0 } });
+      player.on('error', ({ error }) => (globalThis.failure ??= error?.message ?? String(error)));
+      player.initialize(video, url, true);
+      globalThis.heights = () => player.getRepresentationsByType('video').map(({ height }) => height);
+      globalThis.languages = () => player.getTracksFor('audio').map(({ lang }) => lang);
+    },
+  },
+  // Its fifth version reads no Smooth Streaming any more.
+  'shaka-player 4': {
+    scripts: ['codem-isoboxer/dist/iso_boxer.min.js', 'shaka-player-4/dist/shaka-player.compiled.js'],
+    async play(video, url) {
+      const { shaka } = globalThis;
+      shaka.polyfill.installAll();
+      const player = new shaka.Player();
+      player.addEventListener('error', ({ detail }) => (globalThis.failure ??= `shaka ${detail.code}: ${detail.data}`));
+      await player.attach(video);
+      try {
+        await player.load(url, null, 'application/vnd.ms-sstr+xml');
+        await video.play();
+      } catch (error) {
+        globalThis.failure ??= `shaka ${error.code}: ${error.data}`;
+      }
+      const distinct = (values) => [...new Set(values)];
+      globalThis.heights = () => distinct(player.getVariantTracks().map(({ height }) => height));
+      globalThis.languages = () => distinct(player.getVariantTracks().map(({ language }) => language));
+    },
+  },
+};
+
+let demo;
+let browser;
+
+before(async () => {
+  [demo, browser] = await Promise.all([Demo.start(), openBrowser()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+describe('Smooth Streaming', () => {
+  for (const [name, { scripts, play }] of Object.entries(PLAYERS)) {
+    test(`plays in ${name}, from the start and after seeks, in all renditions and languages`, async () => {
+      const page = await browser.newPage();
+      // A page of the balancer's own, whatever it says: players there need no other's permission.
+      await page.goto(`${demo.about.balancer}/`);
+      await page.setContent('<!doctype html><video muted></video>');
+      for (const script of scripts) await page.addScriptTag({ path: packages + script });
+      const url = demo.about.titles[0].dash.replace(/[^/]*$/, 'Manifest');
+      await page.evaluate(`(${asFunction(play)})(document.querySelector('video'), ${JSON.stringify(url)})`);
+
+      await advances(page, 4);
+      assert.deepEqual((await page.evaluate('heights()')).sort((a, b) => a - b), HEIGHTS);
+      assert.deepEqual((await page.evaluate('languages()')).map((code) => code.slice(0, 2)).sort(), ['en', 'fr']);
+      assert.ok(Math.abs((await page.evaluate('document.querySelector("video").duration')) - 70) < 0.2);
+      for (const seconds of [50, 11]) {
+        await page.evaluate(`document.querySelector('video').currentTime = ${seconds}`);
+        await advances(page, 2);
+      }
+      await page.close();
+    });
+  }
+});
+
+/** A method's text as that of a function. */
+function asFunction(method) {
+  const text = method.toString();
+  return text.startsWith('async') ? text.replace(/^async \w+/, 'async function') : `function ${text.replace(/^\w+/, '')}`;
+}
+
+/** Waits until so many seconds have been played and their frames decoded. */
+async function advances(page, seconds) {
+  const state = () => page.evaluate(() => {
+    const video = document.querySelector('video');
+    return { time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames };
+  });
+  const start = await state();
+  const went = page.waitForFunction(
+    ({ time, seconds }) => globalThis.failure || document.querySelector('video').currentTime - time >= seconds,
+    { time: start.time, seconds },
+    { timeout: PATIENCE_MS },
+  );
+  await went.catch(() => {});
+  assert.equal(await page.evaluate('globalThis.failure ?? null'), null);
+  const end = await state();
+  assert.ok(end.time - start.time >= seconds, `played from ${start.time} to ${end.time}`);
+  assert.ok(end.frames - start.frames > seconds * 12, `${end.frames - start.frames} frames in ${seconds} s`);
+}
