@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use pingora::{Error, ErrorSource, ErrorType};
 
+use crate::budget::BudgetLimits;
+
 /// Why an attempt did not give the client what it asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -81,6 +83,7 @@ impl Failure {
             Self::Timeout => "timeout",
             Self::Malformed => "malformed",
             Self::BrokenOff => "broken_off",
+            Self::Status(500) => "status_500",
             Self::Status(502) => "status_502",
             Self::Status(503) => "status_503",
             Self::Status(_) => "status_504",
@@ -122,9 +125,15 @@ impl Ending {
 
 /// Whether a status may be another node's good answer.
 ///
-/// 500 is not among them: a packager that fails at a title fails at it everywhere.
-pub(crate) fn is_retried(status: u16) -> bool {
-    matches!(status, 502..=504)
+/// 500 is, once: a node that is ill answers so to everything, but a packager
+/// that fails at a title fails at it everywhere, and is not made to do it again
+/// by each node in turn.
+pub(crate) fn is_retried(status: u16, failures: &[Failure]) -> bool {
+    match status {
+        500 => !failures.contains(&Failure::Status(500)),
+        502..=504 => true,
+        _ => false,
+    }
 }
 
 /// How often and how long a request may be tried.
@@ -136,6 +145,8 @@ pub struct RetryLimits {
     /// Time after the request came in, or after its answer broke off, after
     /// which no attempt starts or is waited for.
     pub deadline: Duration,
+    /// How many requests may be asked again.
+    pub budget: BudgetLimits,
 }
 
 /// Time that must be left for an attempt to start: one that has no time to be
@@ -168,6 +179,10 @@ mod tests {
     const LIMITS: RetryLimits = RetryLimits {
         attempts: 3,
         deadline: Duration::from_secs(5),
+        budget: BudgetLimits {
+            share_percent: 20,
+            floor_per_second: 10,
+        },
     };
 
     fn upstream(kind: ErrorType) -> Box<Error> {
@@ -207,8 +222,14 @@ mod tests {
 
     #[test]
     fn only_statuses_that_another_node_may_better_are_retried() {
-        let retried: Vec<u16> = (100..600).filter(|status| is_retried(*status)).collect();
-        assert_eq!(retried, [502, 503, 504]);
+        let retried = |failures: &[Failure]| -> Vec<u16> {
+            (100..600)
+                .filter(|status| is_retried(*status, failures))
+                .collect()
+        };
+        assert_eq!(retried(&[]), [500, 502, 503, 504]);
+        assert_eq!(retried(&[Failure::Status(503)]), [500, 502, 503, 504]);
+        assert_eq!(retried(&[Failure::Status(500)]), [502, 503, 504]);
     }
 
     #[test]

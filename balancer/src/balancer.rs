@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
@@ -16,6 +16,7 @@ use strata_node::shutdown::{Drain, Shutdown};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::budget::Budget;
 use crate::check;
 use crate::config::BalancerConfig;
 use crate::front::Front;
@@ -207,6 +208,7 @@ impl Balancer {
             hash: self.config.hash.clone(),
             timeouts: self.config.timeouts,
             retry: self.config.retry,
+            budget: Arc::new(Budget::new(self.config.retry.budget, Instant::now())),
             clients: self.config.clients,
             identify: self.config.identify,
             metrics: self.metrics.clone(),

@@ -2,6 +2,9 @@
 //!
 //! `config/balancer.yaml` is the commented reference.
 
+mod clients;
+mod retry;
+
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -11,7 +14,8 @@ use http::HeaderName;
 use strata_node::access_log::Destination;
 use strata_node::config::{Document, Mistakes, Section, Value, choice};
 
-use crate::attempt::{ATTEMPT_TIME_MIN, RetryLimits};
+pub use self::clients::ClientLimits;
+use crate::attempt::RetryLimits;
 use crate::bound::Bound;
 use crate::health::Thresholds;
 use crate::key::KeySource;
@@ -112,23 +116,6 @@ pub struct Timeouts {
     pub idle: Duration,
 }
 
-/// What clients may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientLimits {
-    /// Connections at once; more wait in the system's queue. Key
-    /// `connections`; default 10000.
-    pub connections: NonZeroUsize,
-    /// Time for a request's head to arrive, from the connection or from the
-    /// first byte after an idle spell on. Key `head`; default `10s`.
-    pub head: Duration,
-    /// How long an idle connection is kept, at least a second. Key `idle`;
-    /// default `60s`.
-    pub idle: Duration,
-    /// How long a client may take nothing of its answer. Key `send`; default
-    /// `30s`.
-    pub send: Duration,
-}
-
 /// How the balancer stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainConfig {
@@ -170,8 +157,8 @@ fn read(document: &Document) -> Option<BalancerConfig> {
         balance: balance(root.section("balance")),
         health: health(root.section("health")),
         timeouts: timeouts(root.section("timeouts")),
-        retry: retry(root.section("retry")),
-        clients: clients(root.section("clients")),
+        retry: retry::read(root.section("retry")),
+        clients: clients::read(root.section("clients")),
         drain: drain(root.section("drain")),
         identify: root.or("identify", true),
         access_log: root.or("access_log", Destination::Stdout),
@@ -269,32 +256,6 @@ fn timeouts(mut section: Section<'_>) -> Timeouts {
         send: time("send", 1_000),
         unacknowledged: time("unacknowledged", 1_000),
         idle: time("idle", 10_000),
-    }
-}
-
-fn retry(mut section: Section<'_>) -> RetryLimits {
-    RetryLimits {
-        attempts: section.within("attempts", 3, 1..=100),
-        deadline: section.within("deadline", Duration::from_secs(5), ATTEMPT_TIME_MIN..=TIME_MAX),
-    }
-}
-
-fn clients(mut section: Section<'_>) -> ClientLimits {
-    let second = Duration::from_secs(1);
-    let connections = NonZeroUsize::new(10_000).unwrap_or(NonZeroUsize::MIN);
-    ClientLimits {
-        connections: section.or("connections", connections),
-        head: section.within(
-            "head",
-            Duration::from_secs(10),
-            Duration::from_millis(10)..=TIME_MAX,
-        ),
-        idle: section.within("idle", Duration::from_secs(60), second..=TIME_MAX),
-        send: section.within(
-            "send",
-            Duration::from_secs(30),
-            Duration::from_millis(10)..=TIME_MAX,
-        ),
     }
 }
 

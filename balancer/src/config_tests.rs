@@ -3,6 +3,7 @@
 use strata_node::config::Override;
 
 use super::*;
+use crate::budget::BudgetLimits;
 
 fn parse(text: &str, overrides: Vec<Override>) -> Result<BalancerConfig, Mistakes> {
     BalancerConfig::from_document(Document::parse("balancer.yaml", text, overrides).unwrap())
@@ -48,7 +49,11 @@ fn flags_alone_make_a_configuration() {
         config.retry,
         RetryLimits {
             attempts: 3,
-            deadline: Duration::from_secs(5)
+            deadline: Duration::from_secs(5),
+            budget: BudgetLimits {
+                share_percent: 25,
+                floor_per_second: 100
+            }
         }
     );
     assert_eq!(config.timeouts.connect, Duration::from_millis(20));
@@ -66,7 +71,7 @@ hash: { key: header, header: X-Title }
 balance: { factor: 0, floor: 9 }
 health: { path: /up, interval: 2s, timeout: 300ms, fall: 1, rise: 10, jitter: 0 }
 timeouts: { connect: 50ms, response: 3s, send: 2s, unacknowledged: 4s, idle: 5s }
-retry: { attempts: 5, deadline: 9s }
+retry: { attempts: 5, deadline: 9s, budget: 10, floor: 7 }
 clients: { connections: 7, head: 1s, idle: 30s, send: 8s }
 drain: { notice: 5s, limit: 90s }
 identify: false
@@ -113,7 +118,11 @@ fn every_key_is_read() {
         config.retry,
         RetryLimits {
             attempts: 5,
-            deadline: seconds(9)
+            deadline: seconds(9),
+            budget: BudgetLimits {
+                share_percent: 10,
+                floor_per_second: 7
+            }
         }
     );
     assert_eq!(

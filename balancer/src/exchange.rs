@@ -8,6 +8,7 @@ use http::HeaderValue;
 
 use crate::attempt::{Ending, Failure, RetryLimits, is_retried};
 use crate::bound::InFlight;
+use crate::budget::Budget;
 use crate::metrics::{Metrics, Outcome};
 use crate::node::Node;
 use crate::pool::{Choice, Pick};
@@ -39,6 +40,8 @@ pub(crate) struct Exchange {
     resumable: Option<Resumable>,
     /// What the client still lacks of an answer that broke off.
     rest: Option<Rest>,
+    /// The next attempt has been taken out of the budget.
+    paid: bool,
 }
 
 /// An attempt that has ended.
@@ -81,7 +84,20 @@ impl Exchange {
             waiting_since: now,
             resumable: None,
             rest: None,
+            paid: false,
         }
+    }
+
+    /// Takes the next attempt out of the budget, unless that has been done.
+    /// False: the budget has none left.
+    pub(crate) fn pay(&mut self, budget: &Budget) -> bool {
+        self.paid = self.paid || budget.take(Instant::now());
+        self.paid
+    }
+
+    /// Whether a status may be another node's good answer.
+    pub(crate) fn is_retried(&self, status: u16) -> bool {
+        is_retried(status, &self.failures)
     }
 
     /// The nodes that have failed this request.
@@ -136,6 +152,7 @@ impl Exchange {
     /// Starts an attempt. One that is still under way is over by then.
     pub(crate) fn begin(&mut self, pick: Pick, generation: u64, metrics: &Metrics) {
         self.end(Ending::Abandoned);
+        self.paid = false;
         if let Some(reason) = self.last_failure() {
             metrics.retry(reason);
         }
@@ -209,7 +226,7 @@ impl Exchange {
         let Some(current) = &self.current else { return };
         let ending = if current.source_fault {
             Ending::SourceFault
-        } else if is_retried(status) {
+        } else if is_retried(status, &[]) {
             Ending::Failed(Failure::Status(status))
         } else {
             Ending::Answered

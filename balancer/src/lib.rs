@@ -9,6 +9,7 @@ mod access;
 pub mod attempt;
 mod balancer;
 pub mod bound;
+pub mod budget;
 mod check;
 pub mod config;
 mod exchange;

@@ -48,6 +48,7 @@ impl Outcome {
 pub struct Metrics {
     requests: IntCounterVec,
     retries: IntCounterVec,
+    budget_spent: IntCounter,
     duration: Histogram,
     attempts: IntCounterVec,
     choices: IntCounterVec,
@@ -79,6 +80,10 @@ impl Metrics {
                 "strata_balancer_retries_total",
                 "Attempts that followed a failed one, by why that failed.",
                 &["reason"],
+            )?,
+            budget_spent: IntCounter::new(
+                "strata_balancer_retry_budget_spent_total",
+                "Failed attempts that no other followed because the retry budget was spent.",
             )?,
             duration: Histogram::with_opts(seconds(
                 "strata_balancer_request_seconds",
@@ -118,6 +123,7 @@ impl Metrics {
             )?,
         };
         registry.register(Box::new(metrics.duration.clone()))?;
+        registry.register(Box::new(metrics.budget_spent.clone()))?;
         registry.register(Box::new(metrics.first_byte.clone()))?;
         Ok(metrics)
     }
@@ -138,6 +144,11 @@ impl Metrics {
     pub(crate) fn request(&self, outcome: Outcome, seconds: f64) {
         self.requests.with_label_values(&[outcome.label()]).inc();
         self.duration.observe(seconds);
+    }
+
+    /// Counts an attempt that the budget did not allow.
+    pub(crate) fn budget_spent(&self) {
+        self.budget_spent.inc();
     }
 
     pub(crate) fn retry(&self, reason: Failure) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Version, header};
@@ -14,7 +15,8 @@ use strata_node::access_log::AccessLog;
 use strata_node::headers;
 
 use crate::access::{self, Line};
-use crate::attempt::{Ending, Failure, RetryLimits, is_retried};
+use crate::attempt::{Ending, Failure, RetryLimits};
+use crate::budget::Budget;
 use crate::config::{ClientLimits, Timeouts};
 use crate::exchange::Exchange;
 use crate::front;
@@ -41,6 +43,7 @@ pub(crate) struct Proxy {
     pub(crate) hash: KeySource,
     pub(crate) timeouts: Timeouts,
     pub(crate) retry: RetryLimits,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) clients: ClientLimits,
     pub(crate) identify: bool,
     pub(crate) metrics: Metrics,
@@ -61,6 +64,7 @@ impl ProxyHttp for Proxy {
 
     async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
         front::head_arrived();
+        self.budget.request();
         exchange.request_id = request_id::keep_or_make(session.get_header(request_id::HEADER));
         session.set_pipelining_enabled(true);
         session.set_write_timeout(Some(self.clients.send));
@@ -127,7 +131,7 @@ impl ProxyHttp for Proxy {
         let status = response.status.as_u16();
         let hold_back = |context| Err(Error::explain(ErrorType::HTTPStatus(status), context).into_up());
         if let Some(rest) = exchange.rest() {
-            if is_retried(status) {
+            if exchange.is_retried(status) {
                 return hold_back("no rest of an answer");
             }
             if !rest.begins_with(response.status, &response.headers) {
@@ -141,7 +145,8 @@ impl ProxyHttp for Proxy {
         }
         let fault = response.headers.get(headers::FAULT);
         let source_fault = fault.is_some_and(|fault| fault.as_bytes() == headers::FAULT_SOURCE.as_bytes());
-        if is_retried(status) && !source_fault && self.may_ask_another(exchange, Failure::Status(status)) {
+        let failure = Failure::Status(status);
+        if exchange.is_retried(status) && !source_fault && self.may_ask_another(exchange, failure) {
             return hold_back("held back to ask another origin");
         }
         if !is_framed(session.req_header(), response) {
@@ -293,10 +298,20 @@ impl Proxy {
     }
 
     /// Whether another node may be asked if this attempt fails so.
-    fn may_ask_another(&self, exchange: &Exchange, failure: Failure) -> bool {
+    fn may_ask_another(&self, exchange: &mut Exchange, failure: Failure) -> bool {
         let mut tried = exchange.tried().to_vec();
         tried.extend(exchange.node().cloned());
-        exchange.may_fail(failure, &self.retry) && self.pool.has_untried(&tried)
+        let may_follow = exchange.may_fail(failure, &self.retry) && self.pool.has_untried(&tried);
+        may_follow && self.pay(exchange)
+    }
+
+    /// Takes an attempt out of the budget. False: it is spent, and the request fails for that.
+    fn pay(&self, exchange: &mut Exchange) -> bool {
+        let paid = exchange.pay(&self.budget);
+        if !paid {
+            self.metrics.budget_spent();
+        }
+        paid
     }
 
     /// Ends an attempt that did not bring a whole answer, and says whether another one may follow.
@@ -312,8 +327,9 @@ impl Proxy {
             exchange.end(Ending::Abandoned);
             return error;
         };
+        let answering = exchange.is_answering();
         let mut may_follow = true;
-        if exchange.is_answering() {
+        if answering {
             // Nothing can follow what the client has, but the rest of it.
             let sent = u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX);
             may_follow = exchange.resume(sent);
@@ -322,6 +338,14 @@ impl Proxy {
             exchange.fail(failure);
         }
         may_follow &= exchange.time_left(&self.retry).is_some() && self.pool.has_untried(exchange.tried());
+        if may_follow {
+            if answering {
+                // The client would have to ask for everything again: that is no cheaper.
+                self.budget.overdraw(Instant::now());
+            } else if failure != Failure::Stale {
+                may_follow = self.pay(exchange);
+            }
+        }
         error.set_retry(may_follow);
         error
     }

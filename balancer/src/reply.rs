@@ -50,7 +50,7 @@ impl Reply {
             },
             _ => Self {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
-                text: "the balancer failed\n",
+                text: "no origin could answer this\n",
             },
         }
     }

@@ -39,6 +39,10 @@ pub(crate) struct Film {
     pub(crate) etag: &'static str,
     /// Bytes of an answer's body after which the origin dies: the connection closes.
     pub(crate) dies_after: Option<usize>,
+    /// It goes silent instead, with its connection open: a process that is stopped.
+    pub(crate) stalls: bool,
+    /// Header lines of its own.
+    pub(crate) headers: &'static str,
 }
 
 impl Film {
@@ -65,8 +69,9 @@ impl Film {
             String::new()
         };
         let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: {etag}\r\n{range}\r\n",
-            part.len()
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: {etag}\r\n{}{range}\r\n",
+            part.len(),
+            self.headers
         );
         send(stream, &head).await;
         send(
@@ -74,6 +79,9 @@ impl Film {
             &part[..self.dies_after.unwrap_or(part.len()).min(part.len())],
         )
         .await;
+        if self.stalls {
+            let _ = stream.read(&mut [0]).await;
+        }
         self.dies_after.is_none()
     }
 }

@@ -19,6 +19,8 @@ fn film(body: &Arc<str>) -> Film {
         body: Arc::clone(body),
         etag: "\"one\"",
         dies_after: None,
+        stalls: false,
+        headers: "",
     }
 }
 
@@ -140,6 +142,74 @@ async fn the_rest_of_something_else_is_never_sent() {
         (line["outcome"].as_str(), line["bytes"].as_u64()),
         (Some("truncated"), Some(50_000))
     );
+}
+
+#[tokio::test]
+async fn an_origin_that_goes_silent_in_mid_body_is_not_waited_for() {
+    let body = body(1_000_000);
+    let stage = Stage::with(3, "health: { interval: 1h }\ntimeouts: { response: 150ms }\n").await;
+    let path = stage.path_to("a").await;
+    stage.all(Act::Film(film(&body)));
+    // Before the first byte, between two, before the last.
+    for silent_after in [0, 400_000, 999_999] {
+        stage.origin("a").act(Act::Film(Film {
+            dies_after: Some(silent_after),
+            stalls: true,
+            ..film(&body)
+        }));
+        for range in ["bytes=0-", "bytes=77-999999"] {
+            let first: usize = if range == "bytes=0-" { 0 } else { 77 };
+            let answer = ask(stage.address, Request::get(&path).header("range", range)).await;
+            assert!(answer.text() == &body[first..], "{silent_after} {range}");
+        }
+    }
+    stage
+        .counts("strata_balancer_requests_total", &[("outcome", "truncated")], 0.0)
+        .await;
+    stage.comes_to_rest().await;
+}
+
+#[tokio::test]
+async fn a_coded_body_is_gone_on_with_in_the_same_coding() {
+    let body = body(100_000);
+    let (stage, path) = stage_with_mortal(&body, 50_000).await;
+    let coded = |dies_after| {
+        Act::Film(Film {
+            dies_after,
+            headers: "content-encoding: gzip\r\n",
+            ..film(&body)
+        })
+    };
+    stage.all(coded(None));
+    stage.origin("a").act(coded(Some(50_000)));
+    let request = || Request::get(&path).header("accept-encoding", "gzip, br;q=0.5");
+    let answer = ask(stage.address, request()).await;
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    assert!(answer.text() == &*body);
+    let rest = stage.origins[1..].iter().flat_map(|origin| origin.requests());
+    let rest = rest
+        .map(|head| head.to_ascii_lowercase())
+        .find(|head| head.contains("range:"))
+        .unwrap();
+    assert!(rest.contains("accept-encoding: gzip, br;q=0.5\r\n"), "{rest}");
+    // The same bytes' count in another coding would be the end of something else.
+    for id in ["b", "c"] {
+        stage.origin(id).act(Act::Film(film(&body)));
+    }
+    assert!(ask(stage.address, request()).await.body.is_err());
+}
+
+#[tokio::test]
+async fn what_breaks_off_is_gone_on_with_even_when_the_budget_is_spent() {
+    let body = body(100_000);
+    let stage = Stage::with(3, "health: { interval: 1h }\nretry: { budget: 0, floor: 0 }\n").await;
+    let path = stage.path_to("a").await;
+    stage.all(Act::Film(film(&body)));
+    stage.origin("a").act(Act::Film(Film {
+        dies_after: Some(50_000),
+        ..film(&body)
+    }));
+    assert!(stage.get(&path).await.text() == &*body);
 }
 
 #[tokio::test]

@@ -223,6 +223,42 @@ async fn the_last_origins_answer_is_passed_on_when_there_is_nobody_left_to_ask()
 }
 
 #[tokio::test]
+async fn an_internal_error_is_taken_to_one_other_origin_and_believed_there() {
+    let fails = || Act::Send(answer("500 Internal Server Error", "", "x"));
+    check(fails(), "status_500").await;
+    let stage = Stage::new(4).await;
+    stage.all(fails());
+    let answer = stage.get("/film.ism/.mpd").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.attempts(), answer.text()),
+        (500, 2, "x")
+    );
+    stage.comes_to_rest().await;
+}
+
+#[tokio::test]
+async fn without_a_budget_a_failure_is_the_answer() {
+    let stage = Stage::with(3, "health: { interval: 1h }\nretry: { budget: 0, floor: 0 }\n").await;
+    stage.all(Act::ServeAndClose);
+    let path = stage.path_to("a").await;
+    stage
+        .origin("a")
+        .act(Act::Send(answer("503 Service Unavailable", "", "busy")));
+    let busy = stage.get(&path).await;
+    assert_eq!(
+        (busy.status.as_u16(), busy.attempts(), busy.text()),
+        (503, 1, "busy")
+    );
+    stage.origin("a").kill().await;
+    let gone = stage.get(&path).await;
+    assert_eq!((gone.status.as_u16(), gone.attempts()), (503, 1));
+    stage
+        .counts("strata_balancer_retry_budget_spent_total", &[], 2.0)
+        .await;
+    stage.comes_to_rest().await;
+}
+
+#[tokio::test]
 async fn attempts_are_limited() {
     let stage = Stage::with(4, "retry: { attempts: 2 }\n").await;
     stage.all(Act::Send(answer("502 Bad Gateway", "", "x")));
