@@ -14,6 +14,7 @@ gop_frames=50 # 2 s at 25 fps, closed, the same for every rendition
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
+[[ $out -ef $here/title ]] || cp "$here"/title/harbour-eng.vtt "$here"/title/harbour-fra.ttml "$out"
 
 ffmpeg_() { ffmpeg -nostdin -hide_banner -loglevel error -y "$@"; }
 bitexact=(-fflags +bitexact -flags:v +bitexact -flags:a +bitexact -map_metadata -1 -map_chapters -1)
@@ -122,6 +123,12 @@ audio_config() {
     param DisplayHeight "$(probe "$file" height)"
     param CodecPrivateData "$(parameter_sets "$file")"
     echo '      </video>'
+  done
+  # The texts are written by hand and lie beside what is made here.
+  for text in eng.vtt fra.ttml; do
+    echo "      <textstream src=\"harbour-$text\" systemBitrate=\"1000\" systemLanguage=\"${text%%.*}\">"
+    param trackName "textstream_${text%%.*}"
+    echo '      </textstream>'
   done
   echo '    </switch>'
   echo '  </body>'

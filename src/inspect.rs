@@ -16,19 +16,24 @@ use strata_node::config::Value as _;
 use self::report::Report;
 use self::title::Title;
 
-/// Show a title's tracks, codecs and segment grid, and what a segment is made of.
+/// Show a title's tracks, texts, codecs and segment grid, and what a segment is made of.
 ///
-/// Reads local files with the reader that the origin uses: a server manifest (.ism) and the MP4
-/// files it names, or one MP4 file. Nothing is written.
+/// Reads local files with the readers that the origin uses: a server manifest (.ism) and the MP4
+/// files and files of text it names, or one MP4 file. Nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   strata inspect titles/film.ism
   strata inspect titles/film.ism --segment 3 --track video=401000
+  strata inspect titles/film.ism --track textstream_eng=1000
   strata inspect film.mp4 --json | jq '.tracks[].codecs'
 
 A plan lists what a segment is sent from, in order: bytes made here (the moof) and byte ranges
-of the source files. Its total is the exact length of the response.
+of the source files. Its total is the exact length of the response. A segment of text is made
+here, all of it.
+
+A text that cannot be read is left out and named under Skipped or Warnings, with the line and
+the reason; so is each part of a text that makes no sense.
 
 Exit status: 0 when the title can be served, 1 when it cannot, with the reason.")]
 pub(crate) struct Arguments {
@@ -37,7 +42,7 @@ pub(crate) struct Arguments {
     /// Show the plan of this segment, counted from 0.
     #[arg(long, value_name = "N")]
     segment: Option<usize>,
-    /// Show this track only, such as `video=401000`.
+    /// Show this track or text only, such as `video=401000`.
     #[arg(long, value_name = "TOKEN")]
     track: Option<String>,
     /// How long segments should be, such as 6s or 2500ms.
@@ -67,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let plans = match arguments.segment {
         Some(segment) => tracks
             .iter()
-            .map(|track| title.plan(track, segment))
+            .map(|selected| title.plan(*selected, segment))
             .collect::<anyhow::Result<_>>()?,
         None => Vec::new(),
     };

@@ -223,7 +223,7 @@ struct Playlist {
     uris: Vec<String>,
     /// The segments' durations.
     durations: Vec<Duration>,
-    /// URIs of EXT-X-MEDIA: the audio languages.
+    /// URIs of EXT-X-MEDIA of sound: the audio languages.
     media: Vec<String>,
 }
 
@@ -235,7 +235,7 @@ impl Playlist {
                 let seconds = rest.split(',').next().and_then(|text| text.parse().ok());
                 let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
                 playlist.durations.push(duration.unwrap_or_default());
-            } else if let Some(rest) = line.strip_prefix("#EXT-X-MEDIA:") {
+            } else if let Some(rest) = line.strip_prefix("#EXT-X-MEDIA:TYPE=AUDIO,") {
                 let uri = rest
                     .split_once("URI=\"")
                     .and_then(|(_, rest)| rest.split_once('"'));
@@ -275,6 +275,7 @@ mod tests {
     fn a_master_playlist_gives_variants_and_audio() {
         let playlist = Playlist::parse(
             "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"eng\",URI=\"film-audio_eng=64000.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"eng\",URI=\"film-textstream_eng=1000.m3u8\"\n\
              #EXT-X-STREAM-INF:BANDWIDTH=1000\nfilm-video=401000.m3u8\n",
         );
         assert_eq!(playlist.uris, ["film-video=401000.m3u8"]);

@@ -5,7 +5,6 @@ mod cut;
 mod edits;
 mod indexed;
 pub(crate) mod naming;
-mod shaped;
 mod timeline;
 mod walk;
 
@@ -18,14 +17,12 @@ use crate::codec::{self, CodecConfig, CodecError, MediaKind};
 use crate::plan::FileIndex;
 use crate::read::ism::TrackReference;
 use crate::read::mp4::{Movie, MovieTrack, ReadError};
+use crate::read::text::TextError;
 use crate::segment::{self, Grid, SegmentationOptions, SyncTrack};
-use crate::shape::Suffix;
 use crate::text::{self, ClosedCaptions, TextTrack};
 use crate::time::{self, Instant, Timescale};
 use crate::track::Track;
 use timeline::Timeline;
-
-pub use shaped::ShapeError;
 
 /// One source of a title.
 #[derive(Clone, Debug)]
@@ -61,9 +58,6 @@ pub struct Presentation {
     pub warnings: Vec<Warning>,
     /// How long segments were asked to be.
     pub target_duration: Duration,
-    /// What stands behind every URL of the title in manifests and headers: of a
-    /// title that is shaped, its [shape](crate::shape::Shape).
-    pub suffix: Suffix,
 }
 
 /// A track that is not served, and why; or a whole file, when nobody knows which
@@ -99,6 +93,9 @@ pub enum SkipReason {
     /// The file, or the track in it, is damaged or of an unsupported form.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The file is no text of its kind, or passes a limit.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// The server manifest names a track that the file does not have.
     #[error("the file has no such track")]
     Missing,
@@ -213,21 +210,27 @@ impl Presentation {
             skipped,
             warnings,
             target_duration: target,
-            suffix: Suffix::default(),
         })
     }
 
     /// How long the title plays: from the start of the presentation to the end
-    /// of its longest track, or of its longest text when it has nothing else.
+    /// of its longest track.
     #[must_use]
     pub fn duration(&self) -> Instant {
-        let texts = self.texts.iter().map(|text| &text.track);
-        let texts = texts.filter(|_| self.tracks.is_empty());
-        let ends = self.tracks.iter().chain(texts).map(|track| {
+        let ends = self.tracks.iter().map(|track| {
             let ticks = track.end().saturating_sub(track.presentation_time_offset);
             track.timescale.instant(i64::try_from(ticks).unwrap_or(i64::MAX))
         });
         ends.max().unwrap_or(Timescale::MILLISECONDS.instant(0))
+    }
+
+    /// The track at `index` among the texts, if `kind` is text, or among the tracks.
+    #[must_use]
+    pub fn track(&self, kind: MediaKind, index: usize) -> Option<&Track> {
+        match kind {
+            MediaKind::Text => self.texts.get(index).map(|text| &text.track),
+            MediaKind::Video | MediaKind::Audio => self.tracks.get(index),
+        }
     }
 
     /// The track that `stem`, a file name without its ending, closes with:
@@ -259,7 +262,7 @@ impl Presentation {
             .map(|text| size_of_val(text) + text.heap_size())
             .sum();
         let skipped = self.skipped.capacity() * size_of::<SkippedTrack>();
-        size_of_val(self) + self.name.capacity() + self.suffix.heap_size() + tracks + texts + skipped
+        size_of_val(self) + self.name.capacity() + tracks + texts + skipped
     }
 }
 

@@ -16,9 +16,13 @@
 //! takes. Priming frames are sent, as in the other formats, since a decoder needs
 //! them; they lie before the moment at which the pictures start.
 //!
+//! Text is shown when it is decoded. It comes as documents, one a fragment, whose
+//! times count from the start of the fragment.
+//!
 //! Every time is rounded from its own exact value, and durations are differences
 //! of rounded times, so nothing drifts.
 
+use crate::codec::MediaKind;
 use crate::time::Timescale;
 use crate::track::Track;
 
@@ -41,7 +45,10 @@ pub enum Noun {
 /// One fragment of one track, found by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// Position of its track in the presentation.
+    /// What its track carries.
+    pub kind: MediaKind,
+    /// Position of its track in the presentation: among the texts for a text, else
+    /// among the tracks.
     pub track: usize,
     /// 0-based segment of that track.
     pub segment: usize,

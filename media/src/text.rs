@@ -12,6 +12,7 @@ mod document;
 mod grid;
 mod placement;
 mod segment_form;
+mod side_file;
 mod track;
 mod traits;
 
@@ -21,7 +22,8 @@ pub use cue::{Cue, Element, NODE_DEPTH_MAX, Node, Tag, plain_text};
 pub use document::{Document, Region, TimestampMap};
 pub use placement::{Align, Line, LineAlign, Percent, Placement, PositionAlign, Writing};
 pub use segment_form::{HlsMedia, SegmentForm};
-pub use track::{SideFile, TextOrigin, TextTrack};
+pub use side_file::SideFile;
+pub use track::{TextOrigin, TextTrack};
 pub use traits::{TextForm, TextRole, TextTraits};
 
 pub(crate) use document::join;

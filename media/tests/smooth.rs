@@ -20,7 +20,9 @@ mod support;
 mod title;
 
 use strata_media::codec::MediaKind;
-use strata_media::manifest::smooth::{FragmentRequest, LeftOut, Reason};
+use strata_media::manifest::smooth::{FragmentRequest, LeftOut, Reason, Stream};
+use strata_media::read::ism::TrackReference;
+use strata_media::read::text::{self, TextFormat};
 use strata_media::smooth::{Noun, TIMESCALE};
 use title::{SOUND, Title, VIDEO, X264, muxed};
 
@@ -30,7 +32,8 @@ fn check(title: &Title) {
     // What a time in the title is later than the same moment of the source: one
     // number for all tracks.
     let mut delay = None;
-    for stream in &title.streams.streams {
+    let is_media = |stream: &&Stream| stream.kind != MediaKind::Text;
+    for stream in title.streams.streams.iter().filter(is_media) {
         for level in &stream.levels {
             let track = &title.presentation.tracks[level.track];
             let (first, output) = title.packets_of_output(stream, level);
@@ -305,9 +308,60 @@ fn the_sample_title_keeps_its_manifest() {
         "{path} differs from what is made now:\n{manifest}"
     );
     // The packager that wrote the server manifest states the same.
-    for (index, reference) in title.references.iter().enumerate() {
+    let is_media = |reference: &&TrackReference| reference.kind != MediaKind::Text;
+    for (index, reference) in title.references.iter().filter(is_media).enumerate() {
         let data = reference.param("CodecPrivateData").unwrap();
         assert!(manifest.contains(data), "track {index}: {data}");
+    }
+}
+
+#[test]
+fn a_text_is_one_document_a_fragment_whose_times_count_from_its_start() {
+    let title = Title::sample();
+    let texts = title.streams.streams.iter();
+    let texts: Vec<_> = texts.filter(|stream| stream.kind == MediaKind::Text).collect();
+    let names: Vec<_> = texts.iter().map(|stream| stream.name.as_str()).collect();
+    assert_eq!(names, ["textstream_eng", "textstream_fra"]);
+    // Pictures are shown as much later than the earliest time of the manifest.
+    let first = 800_000;
+    for stream in texts {
+        let count = stream.segment_count(&title.presentation);
+        assert_eq!(title.starts(stream)[0], first);
+        let mut shown = 0;
+        for segment in 0..count {
+            let fragment = title
+                .streams
+                .fragment(&title.presentation, stream, &stream.levels[0], segment)
+                .unwrap();
+            let whole = title.bytes(&fragment, Noun::Fragments);
+            let parsed = title::parse(&whole);
+            assert_eq!(
+                (parsed.start, parsed.duration),
+                (fragment.start, fragment.duration)
+            );
+            assert_eq!(parsed.durations, [fragment.duration]);
+            let raw = title.bytes(&fragment, Noun::RawFragments);
+            assert_eq!(parsed.samples, std::slice::from_ref(&raw));
+            let info = title.bytes(&fragment, Noun::FragmentInfo);
+            assert_eq!(whole[..info.len()], info);
+            assert_eq!(title.bytes(&fragment, Noun::KeyFrames), whole);
+            let document = text::read(&raw, TextFormat::Ttml).unwrap().document;
+            let duration = std::time::Duration::from_nanos(fragment.duration * 100);
+            assert!(
+                document
+                    .cues
+                    .iter()
+                    .all(|cue| cue.start < cue.end && cue.end <= duration)
+            );
+            shown += document.cues.len();
+        }
+        let source = title.presentation.texts[stream.levels[0].track]
+            .document()
+            .unwrap();
+        assert!(
+            source.cues.len() < shown,
+            "a cue across fragments is in each of them"
+        );
     }
 }
 

@@ -12,8 +12,6 @@
 //!                       each file once: head, then the rest of its moov
 //!                                              ▼
 //!                                Presentation::assemble → Title
-//!                                                            │ ?filter=, ?vbegin=, ?vend=
-//! Catalog::shaped ─────────────────── Presentation::shaped → Title
 //! ```
 
 mod catalog;
@@ -25,7 +23,7 @@ mod location;
 mod metrics;
 mod movie;
 mod packaging;
-mod shapes;
+mod text;
 mod title;
 
 pub use catalog::{Catalog, CatalogConfig};
@@ -34,5 +32,4 @@ pub use load::{FILES_MAX, INDEX_BYTES_MAX};
 pub use location::{LocationError, resolve};
 pub use metrics::CatalogMetrics;
 pub use packaging::Packaging;
-pub use shapes::ShapeFault;
 pub use title::Title;

@@ -35,6 +35,7 @@ mod range;
 mod route;
 mod server;
 mod service;
+mod text;
 mod ts;
 
 pub use config::{CacheControl, HttpConfig};

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use strata_media::codec::{Details, MediaKind};
 use strata_media::plan::Part;
+use strata_media::text::{ClosedCaption, ClosedCaptions, TextForm, TextRole, TextTrack};
 use strata_media::track::Track;
 
-use super::title::{SegmentPlan, Title};
+use super::title::{Selected, SegmentPlan, Title};
 
 /// A title. Times are seconds, sizes bytes, rates bits a second.
 #[derive(Serialize)]
@@ -17,6 +18,9 @@ pub(super) struct Report {
     pub(super) memory_bytes: usize,
     pub(super) files: Vec<FileReport>,
     pub(super) tracks: Vec<TrackReport>,
+    /// Services in the pictures, as `CC1=eng`; `none` when the server manifest says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) closed_captions: Option<String>,
     pub(super) skipped: Vec<SkippedReport>,
     pub(super) warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -45,9 +49,23 @@ pub(super) struct TrackReport {
     pub(super) frame_rate: Option<f64>,
     pub(super) sample_rate: Option<u32>,
     pub(super) channels: Option<u16>,
+    /// What is special to a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<TextReport>,
     pub(super) bandwidth_peak: u64,
     pub(super) bandwidth_average: u64,
     pub(super) segments: Vec<SegmentReport>,
+}
+
+#[derive(Serialize)]
+pub(super) struct TextReport {
+    /// `subtitle`, `caption` or `forced`.
+    pub(super) role: &'static str,
+    pub(super) label: Option<String>,
+    /// How DASH carries it.
+    pub(super) dash: &'static str,
+    /// Cues of a file of text; those of a track are read when they are asked for.
+    pub(super) cues: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -93,7 +111,7 @@ pub(super) enum PartReport {
 }
 
 impl Report {
-    pub(super) fn of(title: &Title, tracks: &[&Track], plans: Vec<SegmentPlan<'_>>) -> Self {
+    pub(super) fn of(title: &Title, tracks: &[Selected<'_>], plans: Vec<SegmentPlan<'_>>) -> Self {
         let presentation = &title.presentation;
         let files = title.files.iter().zip(0..).map(|(file, index)| FileReport {
             index,
@@ -107,15 +125,17 @@ impl Report {
             reason: track.reason.to_string(),
         });
         let duration = presentation.duration();
+        let warnings = presentation.warnings.iter().map(ToString::to_string);
         Self {
             title: title.path.display().to_string(),
             duration_seconds: duration.timescale.seconds(duration.ticks),
             target_duration_seconds: presentation.target_duration.as_secs_f64(),
             memory_bytes: presentation.heap_size(),
             files: files.collect(),
-            tracks: tracks.iter().map(|track| TrackReport::of(track)).collect(),
+            tracks: tracks.iter().map(|selected| TrackReport::of(*selected)).collect(),
             skipped: skipped.collect(),
-            warnings: presentation.warnings.iter().map(ToString::to_string).collect(),
+            closed_captions: closed_captions(&presentation.closed_captions),
+            warnings: warnings.chain(title.left_out.iter().cloned()).collect(),
             plans: plans
                 .into_iter()
                 .map(|plan| PlanReport::of(title, plan))
@@ -125,7 +145,8 @@ impl Report {
 }
 
 impl TrackReport {
-    fn of(track: &Track) -> Self {
+    fn of(selected: Selected<'_>) -> Self {
+        let track = selected.track();
         let (sample_rate, channels) = match track.codec().map(|codec| &codec.details) {
             Some(Details::Audio(audio)) => (Some(audio.sample_rate), Some(audio.channels)),
             _ => (None, None),
@@ -152,10 +173,46 @@ impl TrackReport {
                 .map(|rate| ratio(rate.numerator, rate.denominator)),
             sample_rate,
             channels,
+            text: match selected {
+                Selected::Track(_) => None,
+                Selected::Text(text) => Some(TextReport::of(text)),
+            },
             bandwidth_peak: track.bandwidth.peak,
             bandwidth_average: track.bandwidth.average,
             segments: segments(track),
         }
+    }
+}
+
+impl TextReport {
+    fn of(text: &TextTrack) -> Self {
+        Self {
+            role: match text.traits.role {
+                TextRole::Subtitle => "subtitle",
+                TextRole::Caption => "caption",
+                TextRole::Forced => "forced",
+            },
+            label: text.traits.label.clone(),
+            dash: match text.form {
+                TextForm::Wvtt => "wvtt",
+                TextForm::Stpp => "stpp",
+                TextForm::WebVttFile => "one WebVTT file",
+                TextForm::TtmlFile => "one TTML file",
+            },
+            cues: text.document().map(|document| document.cues.len()),
+        }
+    }
+}
+
+fn closed_captions(captions: &ClosedCaptions) -> Option<String> {
+    let service = |service: &ClosedCaption| match service.language() {
+        Some(language) => format!("{}={language}", service.instream_id()),
+        None => service.instream_id(),
+    };
+    match captions {
+        ClosedCaptions::Unstated => None,
+        ClosedCaptions::None => Some("none".to_owned()),
+        ClosedCaptions::Listed(services) => Some(services.iter().map(service).collect::<Vec<_>>().join(", ")),
     }
 }
 

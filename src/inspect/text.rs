@@ -24,6 +24,9 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for track in &report.tracks {
         write_track(track, width, out)?;
     }
+    if let Some(captions) = &report.closed_captions {
+        writeln!(out, "\nClosed captions\n  {captions}")?;
+    }
     if !report.skipped.is_empty() {
         writeln!(out, "\nSkipped")?;
         for track in &report.skipped {
@@ -67,6 +70,15 @@ fn write_track(track: &TrackReport, width: usize, out: &mut impl Write) -> io::R
     }
     if let Some(language) = &track.language {
         write!(out, "  {language}")?;
+    }
+    if let Some(text) = &track.text {
+        write!(out, "  {} as {} in DASH", text.role, text.dash)?;
+        if let Some(cues) = text.cues {
+            write!(out, ", {cues} cues")?;
+        }
+        if let Some(label) = &text.label {
+            write!(out, ", called {label:?}")?;
+        }
     }
     writeln!(
         out,

@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use bytes::Bytes;
+use strata_media::codec::MediaKind;
 use strata_media::plan::{FileIndex, Plan};
 use strata_media::presentation::{Presentation, Source};
-use strata_media::read::ism::{self, MANIFEST_SIZE_MAX};
+use strata_media::read::ism::{self, MANIFEST_SIZE_MAX, ServerManifest, TrackReference};
 use strata_media::read::mp4::{Movie, ReadError, Reader, SegmentReader, SegmentStep, Step};
+use strata_media::read::text::{TextBudget, TextError, TextFormat, check_size};
 use strata_media::sample::Samples;
 use strata_media::segment::SegmentationOptions;
+use strata_media::text::{SegmentForm, TextTrack};
+use strata_media::text_segment::{Step as TextStep, TextSegment};
 use strata_media::track::Track;
 use strata_media::write::fmp4;
 
@@ -23,14 +27,33 @@ pub(super) struct Title {
     /// By [`FileIndex`].
     pub(super) files: Vec<SourceFile>,
     pub(super) presentation: Presentation,
+    /// Texts, and parts of them, that were left out, and why.
+    pub(super) left_out: Vec<String>,
 }
 
-/// One MP4 file of a title.
+/// One file of a title.
 pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     pub(super) size: u64,
     file: File,
-    movie: Result<Movie, ReadError>,
+    content: Content,
+}
+
+/// What is in a file.
+enum Content {
+    /// Its tables, or why they cannot be read.
+    Movie(Result<Movie, ReadError>),
+    /// All of a text, or why it is not read; and what the server manifest says of it.
+    Text(TextFormat, Result<Bytes, TextError>, Vec<TrackReference>),
+}
+
+/// What the files of a title were found to be.
+#[derive(Default)]
+struct Found {
+    files: Vec<SourceFile>,
+    sources: Vec<Source>,
+    manifest: ServerManifest,
+    left_out: Vec<String>,
 }
 
 /// A segment and what it is made of.
@@ -40,13 +63,30 @@ pub(super) struct SegmentPlan<'t> {
     pub(super) plan: Plan,
 }
 
+/// A track or text of a title.
+#[derive(Clone, Copy)]
+pub(super) enum Selected<'t> {
+    Track(&'t Track),
+    Text(&'t TextTrack),
+}
+
+impl<'t> Selected<'t> {
+    /// The track it is served as.
+    pub(super) fn track(self) -> &'t Track {
+        match self {
+            Self::Track(track) => track,
+            Self::Text(text) => &text.track,
+        }
+    }
+}
+
 impl Title {
     /// Reads a server manifest and its files, or one MP4 file.
     pub(super) fn read(path: &Path, options: &SegmentationOptions) -> anyhow::Result<Self> {
         let is_manifest = path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("ism"));
-        let (files, sources) = if is_manifest {
+        let found = if is_manifest {
             read_manifest(path)?
         } else {
             read_file(path)?
@@ -55,25 +95,50 @@ impl Title {
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let presentation = Presentation::assemble(&name, &sources, options)
+        let Found {
+            files,
+            sources,
+            manifest,
+            mut left_out,
+        } = found;
+        let mut presentation = Presentation::assemble(&name, &sources, options)
             .map_err(|error| anyhow!(error).context(legend(&files)))
             .with_context(|| path.display().to_string())?;
+        presentation.read_metas(&manifest);
+        let mut budget = TextBudget::default();
+        for (file, index) in files.iter().zip(0..) {
+            let Content::Text(format, bytes, references) = &file.content else {
+                continue;
+            };
+            let bytes = bytes.as_deref().map_err(TextError::clone);
+            let bytes = bytes.and_then(|bytes| budget.take(bytes.len()).map(|()| bytes));
+            let notes = presentation.add_text_file(FileIndex(index), references.clone(), *format, bytes);
+            let path = file.path.display();
+            left_out.extend(
+                notes
+                    .into_iter()
+                    .map(|note| format!("{path}: left out of the text: {note}")),
+            );
+        }
         Ok(Self {
             path: path.to_owned(),
             files,
             presentation,
+            left_out,
         })
     }
 
-    /// The track with this token, or all.
-    pub(super) fn select(&self, token: Option<&str>) -> anyhow::Result<Vec<&Track>> {
-        let tracks = &self.presentation.tracks;
-        let selected: Vec<_> = tracks
-            .iter()
-            .filter(|track| token.is_none_or(|token| track.token == token))
+    /// The tracks and texts with this token, or all.
+    pub(super) fn select(&self, token: Option<&str>) -> anyhow::Result<Vec<Selected<'_>>> {
+        let tracks = self.presentation.tracks.iter().map(Selected::Track);
+        let texts = self.presentation.texts.iter().map(Selected::Text);
+        let all = tracks.chain(texts);
+        let selected: Vec<_> = all
+            .clone()
+            .filter(|one| token.is_none_or(|token| one.track().token == token))
             .collect();
         if selected.is_empty() {
-            let known: Vec<_> = tracks.iter().map(|track| track.token.as_str()).collect();
+            let known: Vec<_> = all.map(|one| one.track().token.as_str()).collect();
             bail!(
                 "no track {}; there are {}",
                 token.unwrap_or_default(),
@@ -84,7 +149,12 @@ impl Title {
     }
 
     /// Plans one segment as the origin would.
-    pub(super) fn plan<'t>(&self, track: &'t Track, segment: usize) -> anyhow::Result<SegmentPlan<'t>> {
+    pub(super) fn plan<'t>(
+        &self,
+        selected: Selected<'t>,
+        segment: usize,
+    ) -> anyhow::Result<SegmentPlan<'t>> {
+        let track = selected.track();
         let count = track.segments.len();
         ensure!(
             segment < count,
@@ -93,14 +163,12 @@ impl Title {
             count.saturating_sub(1)
         );
         let source = self.file(track.file).context("the track names no file")?;
-        let samples = source
-            .samples(track, segment)
-            .with_context(|| track.token.clone())?;
-        Ok(SegmentPlan {
-            track,
-            segment,
-            plan: fmp4::media(track, segment, &samples),
-        })
+        let plan = || match selected {
+            Selected::Track(track) => Ok(fmp4::media(track, segment, &source.samples(track, segment)?)),
+            Selected::Text(text) => source.text(text, segment),
+        };
+        let plan = plan().with_context(|| track.token.clone())?;
+        Ok(SegmentPlan { track, segment, plan })
     }
 
     pub(super) fn file(&self, index: FileIndex) -> Option<&SourceFile> {
@@ -123,19 +191,49 @@ impl SourceFile {
         }
     }
 
-    fn open(path: PathBuf) -> anyhow::Result<Self> {
-        let open = || -> anyhow::Result<(File, u64, Result<Movie, ReadError>)> {
+    /// The segment of a text as DASH has it, or would if it had it in segments.
+    fn text(&self, text: &TextTrack, segment: usize) -> anyhow::Result<Plan> {
+        let making = TextSegment::new(text, segment, SegmentForm::Fragment);
+        let mut making = making.context("no such segment")?;
+        let mut supplied = Vec::new();
+        loop {
+            match making.step(supplied)? {
+                TextStep::Done(bytes) => {
+                    let mut plan = Plan::default();
+                    plan.push_bytes(bytes);
+                    return Ok(plan);
+                }
+                TextStep::Need(ranges) => {
+                    let reads = ranges.into_iter().map(|range| self.bytes(range));
+                    supplied = reads.collect::<anyhow::Result<_>>()?;
+                }
+            }
+        }
+    }
+
+    /// Opens a file: one of text if it is of this format, else an MP4 file.
+    fn open(path: PathBuf, text: Option<TextFormat>) -> anyhow::Result<Self> {
+        let open = || -> anyhow::Result<(File, u64, Content)> {
             let file = File::open(&path)?;
             let size = file.metadata()?.len();
-            let movie = read_movie(&file, size)?;
-            Ok((file, size, movie))
+            let content = match text {
+                None => Content::Movie(read_movie(&file, size)?),
+                Some(format) => {
+                    let bytes = match check_size(size) {
+                        Ok(()) => Ok(read_range(&file, 0..size)?),
+                        Err(error) => Err(error),
+                    };
+                    Content::Text(format, bytes, Vec::new())
+                }
+            };
+            Ok((file, size, content))
         };
-        let (file, size, movie) = open().with_context(|| path.display().to_string())?;
+        let (file, size, content) = open().with_context(|| path.display().to_string())?;
         Ok(Self {
             path,
             size,
             file,
-            movie,
+            content,
         })
     }
 
@@ -144,7 +242,7 @@ impl SourceFile {
     }
 }
 
-fn read_manifest(path: &Path) -> anyhow::Result<(Vec<SourceFile>, Vec<Source>)> {
+fn read_manifest(path: &Path) -> anyhow::Result<Found> {
     let manifest = || -> anyhow::Result<_> {
         let size = std::fs::metadata(path)?.len();
         ensure!(
@@ -155,42 +253,61 @@ fn read_manifest(path: &Path) -> anyhow::Result<(Vec<SourceFile>, Vec<Source>)> 
     };
     let manifest = manifest().with_context(|| path.display().to_string())?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut files: Vec<SourceFile> = Vec::new();
+    let mut found = Found::default();
     let mut indexes: HashMap<String, usize> = HashMap::new();
-    let mut sources = Vec::new();
-    for reference in manifest.tracks {
-        if reference.src.contains("://") {
-            bail!("{}: {} is not a local file", path.display(), reference.src);
-        }
+    for reference in &manifest.tracks {
         let index = match indexes.get(&reference.src) {
             Some(index) => *index,
             None => {
-                files.push(SourceFile::open(folder.join(&reference.src))?);
-                indexes.insert(reference.src.clone(), files.len() - 1);
-                files.len() - 1
+                let opened = match reference.src.contains("://") {
+                    true => Err(anyhow!("{} is not a local file", reference.src)),
+                    false => {
+                        let format = TextFormat::of_reference(reference);
+                        SourceFile::open(folder.join(&reference.src), format)
+                    }
+                };
+                match opened {
+                    Ok(file) => found.files.push(file),
+                    // A title without one of its texts is still one.
+                    Err(error) if reference.kind == MediaKind::Text => {
+                        found.left_out.push(format!("text left out: {error:#}"));
+                        continue;
+                    }
+                    Err(error) => return Err(error.context(path.display().to_string())),
+                }
+                indexes.insert(reference.src.clone(), found.files.len() - 1);
+                found.files.len() - 1
             }
         };
-        let movie = files
-            .get(index)
-            .map(|file| file.movie.clone())
-            .context("a file was just opened")?;
-        sources.push(Source {
-            file: FileIndex(u32::try_from(index)?),
-            content: movie,
-            reference: Some(reference),
-        });
+        let file = found.files.get_mut(index).context("a file was just opened")?;
+        match &mut file.content {
+            Content::Movie(movie) => found.sources.push(Source {
+                file: FileIndex(u32::try_from(index)?),
+                content: movie.clone(),
+                reference: Some(reference.clone()),
+            }),
+            Content::Text(_, _, references) if reference.kind == MediaKind::Text => {
+                references.push(reference.clone());
+            }
+            Content::Text(..) => {}
+        }
     }
-    Ok((files, sources))
+    found.manifest = manifest;
+    Ok(found)
 }
 
-fn read_file(path: &Path) -> anyhow::Result<(Vec<SourceFile>, Vec<Source>)> {
-    let file = SourceFile::open(path.to_owned())?;
-    let source = Source {
-        file: FileIndex(0),
-        content: file.movie.clone(),
-        reference: None,
-    };
-    Ok((vec![file], vec![source]))
+fn read_file(path: &Path) -> anyhow::Result<Found> {
+    let file = SourceFile::open(path.to_owned(), None)?;
+    let mut found = Found::default();
+    if let Content::Movie(movie) = &file.content {
+        found.sources.push(Source {
+            file: FileIndex(0),
+            content: movie.clone(),
+            reference: None,
+        });
+    }
+    found.files.push(file);
+    Ok(found)
 }
 
 /// The tables of a file, or what is wrong with it; the outer error is one of

@@ -55,6 +55,47 @@ async fn inspect_shows_tracks_codecs_and_the_grid() {
 }
 
 #[tokio::test]
+async fn inspect_shows_texts_and_why_one_is_left_out() {
+    let folder = tempfile::TempDir::new().unwrap();
+    for entry in std::fs::read_dir(sample()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let ism = folder.path().join(TITLE);
+    let manifest = std::fs::read_to_string(&ism).unwrap();
+    let more = "<textstream src=\"bad.vtt\"/><textstream src=\"missing.srt\"/><textstream src=\"odd.vtt\"/></switch>";
+    std::fs::write(&ism, manifest.replace("</switch>", more)).unwrap();
+    std::fs::write(folder.path().join("bad.vtt"), "<html>").unwrap();
+    let odd = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nFine\n\n00:00:05.000 --> 00:00:04.000\nBackwards\n";
+    std::fs::write(folder.path().join("odd.vtt"), odd).unwrap();
+    let output = run(&["inspect", ism.to_str().unwrap()]).await;
+    let report = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for words in [
+        "textstream_eng=1000",
+        "subtitle as wvtt in DASH, 10 cues",
+        "textstream_fra=1000",
+        "subtitle as stpp in DASH, 6 cues",
+        "(text): line 1: the first line is not WEBVTT",
+        "text left out:",
+        "missing.srt",
+        "odd.vtt: left out of the text: line 6: it ends before it starts",
+    ] {
+        assert!(report.contains(words), "{words} is not in\n{report}");
+    }
+    let token = "textstream_eng=1000";
+    let output = run(&["inspect", TITLE, "--track", token, "--segment", "1", "--json"]).await;
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["tracks"][0]["text"]["cues"], 10);
+    let length = report["plans"][0]["length"].as_u64().unwrap();
+    let bucket = Bucket::with_sample().await;
+    let origin = Node::origin(&bucket).await;
+    let segment = format!("/{TITLE}/dash/harbour-{token}-2.m4s");
+    let answer = Client::new().get(origin.address, &segment).await;
+    assert_eq!(answer.body.len() as u64, length);
+}
+
+#[tokio::test]
 async fn inspect_plans_a_segment_to_the_byte_that_an_origin_sends() {
     let output = run(&["inspect", TITLE, "--json", "--segment", "3"]).await;
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

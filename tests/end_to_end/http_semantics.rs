@@ -242,6 +242,10 @@ async fn content_types_are_those_that_players_know() {
                 .clone(),
             "audio/mp4",
         ),
+        (
+            hls.iter().find(|track| track.is_text()).unwrap().segments[1].clone(),
+            "text/vtt",
+        ),
     ];
     for (path, expected) in cases {
         assert!(

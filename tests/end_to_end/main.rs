@@ -22,3 +22,4 @@ mod identical;
 mod packets;
 mod players;
 mod store_faults;
+mod texts;

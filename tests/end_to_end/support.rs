@@ -14,6 +14,14 @@ pub(crate) use store::Bucket;
 /// The sample title's server manifest, as it lies in the bucket.
 pub(crate) const TITLE: &str = "harbour.ism";
 
+/// A balancer over one origin over a bucket with the sample title.
+pub(crate) async fn chain() -> (Bucket, Node, Node) {
+    let bucket = Bucket::with_sample().await;
+    let origin = Node::origin(&bucket).await;
+    let balancer = Node::balancer(&[&origin]).await;
+    (bucket, origin, balancer)
+}
+
 /// The folder of the sample title.
 pub(crate) fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sample/title")

@@ -74,7 +74,6 @@ fn presentation(tracks: Vec<Track>) -> Presentation {
         skipped: Vec::new(),
         warnings: Vec::new(),
         target_duration: Duration::from_secs(6),
-        suffix: crate::shape::Suffix::default(),
     }
 }
 

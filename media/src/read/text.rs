@@ -18,10 +18,14 @@ mod tests;
 pub use error::{Problem, TextError};
 pub use sample::read_sample;
 
+use super::ism::TrackReference;
+use crate::codec::MediaKind;
 use crate::text::{Document, TextForm};
 
 /// Largest file of text read, in bytes. Real ones take 100 KiB for a film.
 pub const FILE_SIZE_MAX: usize = 8 * 1024 * 1024;
+/// Most bytes of text files in one title.
+pub const TITLE_SIZE_MAX: usize = 32 * 1024 * 1024;
 /// Most cues in one file or sample.
 pub const CUES_MAX: usize = 100_000;
 /// Most problems noted of one file.
@@ -54,6 +58,14 @@ impl TextFormat {
         }
     }
 
+    /// The format of the file that a server manifest names by `reference`; `None` for
+    /// anything but a file of text, such as a text track in an MP4 file.
+    #[must_use]
+    pub fn of_reference(reference: &TrackReference) -> Option<Self> {
+        let is_text = reference.kind == MediaKind::Text;
+        is_text.then(|| Self::of_name(&reference.src)).flatten()
+    }
+
     /// How DASH carries such a text when nobody says.
     #[must_use]
     pub fn form(self) -> TextForm {
@@ -62,6 +74,44 @@ impl TextFormat {
             Self::Ttml => TextForm::Stpp,
         }
     }
+}
+
+/// What is left of [`TITLE_SIZE_MAX`] for the texts of a title, in their order.
+#[derive(Clone, Debug)]
+pub struct TextBudget {
+    left: usize,
+}
+
+impl Default for TextBudget {
+    fn default() -> Self {
+        Self { left: TITLE_SIZE_MAX }
+    }
+}
+
+impl TextBudget {
+    /// Takes the bytes of the next text off.
+    ///
+    /// # Errors
+    ///
+    /// When they are more than is left; nothing is taken off then.
+    pub fn take(&mut self, bytes: usize) -> Result<(), TextError> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or(TextError::at(1, Problem::TitleTooLarge))?;
+        Ok(())
+    }
+}
+
+/// Whether a file of text of this size is read.
+///
+/// # Errors
+///
+/// When it is not: larger than [`FILE_SIZE_MAX`].
+pub fn check_size(size: u64) -> Result<(), TextError> {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if FILE_SIZE_MAX < size {
+        return Err(TextError::at(1, Problem::TooLarge { size }));
+    }
+    Ok(())
 }
 
 /// A file of text as read, and what was left out of it.
@@ -80,9 +130,7 @@ pub struct TextFile {
 ///
 /// See [`Problem`]; the error has the line.
 pub fn read(bytes: &[u8], format: TextFormat) -> Result<TextFile, TextError> {
-    if bytes.len() > FILE_SIZE_MAX {
-        return Err(TextError::at(1, Problem::TooLarge { size: bytes.len() }));
-    }
+    check_size(bytes.len() as u64)?;
     let text = encoding::decode(bytes);
     let mut file = match format {
         TextFormat::WebVtt => vtt::read(&text)?,

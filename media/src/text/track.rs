@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Document, TextForm, TextTraits};
+use super::{Document, SideFile, TextForm, TextTraits};
 use crate::codec::{Codec, CodecConfig, Details, FourCc, MediaKind};
-use crate::plan::FileIndex;
 use crate::presentation::{Presentation, Source, bandwidth, naming};
 use crate::read::ism::TrackReference;
 use crate::sample::{Cursor, SampleMap};
@@ -45,19 +44,6 @@ pub enum TextOrigin {
     /// Samples of a track, read as segments are asked for. The track's own
     /// segments are cut between its samples.
     Samples(Box<Track>),
-}
-
-/// A file of text beside the others of a title.
-#[derive(Clone, Debug)]
-pub struct SideFile {
-    /// Which file of the title it is.
-    pub file: FileIndex,
-    /// What the server manifest says of it.
-    pub reference: TrackReference,
-    /// What is in it.
-    pub document: Document,
-    /// How DASH carries it when its reference does not say.
-    pub form: TextForm,
 }
 
 impl TextTrack {

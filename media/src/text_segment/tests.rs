@@ -261,11 +261,11 @@ fn a_cue_that_spans_segments_stands_in_each() {
         )
     };
     let expected = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\
-                    \n00:00:05.000 --> 00:00:13.000\nlong\n";
+                    \n00:00:05.000 --> 00:00:13.000\nlong\n\n";
     for index in 0..3 {
         assert_eq!(segment(index), expected, "segment {index}");
     }
-    let empty = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n";
+    let empty = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n";
     assert_eq!(segment(3), empty);
     assert!(TextSegment::new(text, 4, SegmentForm::Ttml).is_none());
 }

@@ -5,6 +5,8 @@
 //! `tfrf`: it announces later fragments of live streams. There is no `sdtp`
 //! either: the sample flags already say which samples depend on others.
 
+use bytes::Bytes;
+
 use super::box_writer::BoxWriter;
 use super::track_run::TrackRun;
 use crate::plan::Plan;
@@ -44,6 +46,29 @@ pub fn fragment(track: &Track, fragment: &Fragment, noun: Noun, samples: &Sample
         }
     }
     plan
+}
+
+/// What `noun` asks of a `fragment` of text: one sample, a TTML document whose
+/// times count from the fragment's start.
+#[must_use]
+pub fn document(fragment: &Fragment, noun: Noun, document: &[u8]) -> Bytes {
+    let mut out = BoxWriter::with_capacity(192 + document.len());
+    if noun != Noun::RawFragments {
+        let sample = Sample {
+            offset: 0,
+            size: u32::try_from(document.len()).unwrap_or(u32::MAX),
+            duration: u32::try_from(fragment.duration).unwrap_or(u32::MAX),
+            decode_time: i64::try_from(fragment.start).unwrap_or(i64::MAX),
+            composition_offset: 0,
+            is_sync: true,
+            entry: 0,
+        };
+        write_head(&mut out, fragment, noun, &[sample]);
+    }
+    if noun != Noun::FragmentInfo {
+        out.slice(document);
+    }
+    out.finish()
 }
 
 /// The samples that `noun` asks for, with times in ticks of the stream. They

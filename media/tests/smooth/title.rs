@@ -12,8 +12,11 @@ use strata_media::manifest::smooth::{QualityLevel, Stream, Streams, client_manif
 use strata_media::plan::FileIndex;
 use strata_media::presentation::{Presentation, Source};
 use strata_media::read::ism::{self, TrackReference};
+use strata_media::read::text::TextFormat;
 use strata_media::segment::SegmentationOptions;
 use strata_media::smooth::{Fragment, Noun, TIMESCALE};
+use strata_media::text::SegmentForm;
+use strata_media::text_segment::{Step, TextSegment};
 use strata_media::write::{fmp4, smooth};
 
 use crate::support::{self, Folder, Packet};
@@ -90,17 +93,24 @@ impl Title {
             .iter()
             .map(|path| Bytes::from(std::fs::read(path).unwrap()))
             .collect();
-        let sources: Vec<Source> = files
-            .iter()
-            .enumerate()
-            .map(|(index, file)| Source {
-                file: FileIndex(index as u32),
-                content: Ok(support::read(file).unwrap()),
-                reference: references.get(index).cloned(),
-            })
-            .collect();
+        let (mut sources, mut texts) = (Vec::new(), Vec::new());
+        for (file, index) in files.iter().zip(0..) {
+            let reference = references.get(index as usize).cloned();
+            match reference.as_ref().and_then(TextFormat::of_reference) {
+                Some(format) => texts.push((FileIndex(index), reference, format, file)),
+                None => sources.push(Source {
+                    file: FileIndex(index),
+                    content: Ok(support::read(file).unwrap()),
+                    reference,
+                }),
+            }
+        }
         let options = SegmentationOptions { target_duration };
-        let presentation = Presentation::assemble("film", &sources, &options).unwrap();
+        let mut presentation = Presentation::assemble("film", &sources, &options).unwrap();
+        for (file, reference, format, bytes) in texts {
+            assert_eq!(presentation.add_text_file(file, reference, format, Ok(bytes)), []);
+        }
+        assert_eq!(presentation.skipped, []);
         let streams = Streams::of(&presentation);
         Self {
             folder,
@@ -134,6 +144,14 @@ impl Title {
 
     /// What is served for `fragment`.
     pub fn bytes(&self, fragment: &Fragment, noun: Noun) -> Vec<u8> {
+        if fragment.kind == MediaKind::Text {
+            let text = &self.presentation.texts[fragment.track];
+            let mut making = TextSegment::new(text, fragment.segment, SegmentForm::Ttml).unwrap();
+            let Step::Done(document) = making.step(Vec::new()).unwrap() else {
+                panic!("a file of text is in memory");
+            };
+            return smooth::document(fragment, noun, &document).to_vec();
+        }
         let track = &self.presentation.tracks[fragment.track];
         let file = &self.files[track.file.0 as usize];
         let (samples, _) = support::read_samples(track, fragment.segment, file).unwrap();

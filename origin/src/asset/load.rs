@@ -13,6 +13,7 @@ use strata_media::plan::FileIndex;
 use strata_media::presentation::{AssembleError, Presentation, Source};
 use strata_media::read::ism::{self, MANIFEST_SIZE_MAX, ServerManifest, TrackReference};
 use strata_media::read::mp4::{Movie, ReadError};
+use strata_media::read::text::{TextBudget, TextError, TextFormat};
 use strata_media::segment::SegmentationOptions;
 
 use super::error::LoadError;
@@ -20,6 +21,7 @@ use super::formats;
 use super::location;
 use super::movie::{self, Budget};
 use super::packaging::Packaging;
+use super::text::{self, TextFile};
 use super::title::{Parts, Title};
 use crate::source::{ObjectMeta, Opened, SourceError, SourceObject, Store, Tally};
 
@@ -43,7 +45,42 @@ pub(super) struct Loader {
 /// A file of a title, and the tracks that are taken from it.
 struct File {
     object: String,
+    /// `None` to take every track of a file that is a title by itself.
     references: Vec<Option<TrackReference>>,
+    /// What it is written in, if it is a text by itself and no MP4 file.
+    format: Option<TextFormat>,
+}
+
+impl File {
+    /// The texts that are taken from it.
+    fn texts(self) -> impl Iterator<Item = TrackReference> {
+        let references = self.references.into_iter().flatten();
+        references.filter(|reference| reference.kind == MediaKind::Text)
+    }
+
+    /// Whether nothing but texts are taken from it.
+    fn is_text(&self) -> bool {
+        let is_text = |reference: &TrackReference| reference.kind == MediaKind::Text;
+        self.references
+            .iter()
+            .all(|one| one.as_ref().is_some_and(is_text))
+    }
+}
+
+/// What is in a file.
+enum Content {
+    /// Its tables, or why they cannot be read.
+    Movie(Result<Movie, ReadError>),
+    /// All of a text, or why it is not read.
+    Text(TextFormat, Result<Bytes, TextError>),
+}
+
+/// What the files of a title were found to be.
+#[derive(Default)]
+struct Found {
+    files: Vec<(File, ObjectMeta, Content)>,
+    /// Files of texts that are not to be had.
+    absent: Vec<String>,
 }
 
 impl Loader {
@@ -56,32 +93,78 @@ impl Loader {
             let file = File {
                 object: title.to_owned(),
                 references: vec![None],
+                format: None,
             };
             let movie = movie::read(&self.store, title, &opened, &budget, tally).await?;
-            return self
-                .assemble(title, self.packaging, None, vec![(file, opened.meta, Ok(movie))])
-                .await;
+            let found = Found {
+                files: vec![(file, opened.meta, Content::Movie(Ok(movie)))],
+                absent: Vec::new(),
+            };
+            return self.assemble(title, self.packaging, None, found).await;
         }
         let manifest = self.server_manifest(title, &opened, &budget, tally).await?;
         let packaging = self.packaging.of_manifest(&manifest);
-        let files = files(title, manifest)?;
-        let loads = files.into_iter().map(|file| {
-            let budget = &budget;
-            async move {
-                let opened = movie::open(&self.store, &file.object, tally).await;
-                let opened = opened.map_err(LoadError::of_file)?;
-                let movie = match movie::read(&self.store, &file.object, &opened, budget, tally).await {
-                    Ok(movie) => Ok(movie),
-                    // One bad file is no reason not to serve the others.
-                    Err(LoadError::Mp4 { error, .. }) => Err(ReadError::clone(&error)),
-                    Err(error) => return Err(error),
-                };
-                Ok::<_, LoadError>((file, opened.meta, movie))
-            }
+        let found = self.find(title, &manifest, &budget, tally).await?;
+        self.assemble(title, packaging, Some((manifest, opened.meta)), found)
+            .await
+    }
+
+    /// Reads what is needed of the files that `manifest` names.
+    async fn find(
+        &self,
+        title: &str,
+        manifest: &ServerManifest,
+        budget: &Budget,
+        tally: &Arc<Tally>,
+    ) -> Result<Found, LoadError> {
+        let loads = files(title, manifest)?.into_iter().map(|file| async move {
+            let content = self.content(&file, budget, tally).await;
+            Ok::<_, LoadError>((file, content))
         });
-        let concurrency = self.file_concurrency.max(1);
-        let movies: Vec<_> = stream::iter(loads).buffered(concurrency).try_collect().await?;
-        self.assemble(title, packaging, Some(opened.meta), movies).await
+        let mut loads = stream::iter(loads).buffered(self.file_concurrency.max(1));
+        let mut texts = TextBudget::default();
+        let mut found = Found::default();
+        while let Some((file, content)) = loads.try_next().await? {
+            match content {
+                Ok((meta, Content::Text(format, bytes))) => {
+                    // In the order of the manifest, so that every node leaves out the same.
+                    let bytes = bytes.and_then(|bytes| texts.take(bytes.len()).map(|()| bytes));
+                    found.files.push((file, meta, Content::Text(format, bytes)));
+                }
+                Ok((meta, content)) => found.files.push((file, meta, content)),
+                // A title without one of its texts is still one.
+                Err(LoadError::File(reason)) if file.is_text() => {
+                    let object = file.object.as_str();
+                    tracing::warn!(title, object, %reason, "text left out");
+                    found.absent.push(file.object);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn content(
+        &self,
+        file: &File,
+        budget: &Budget,
+        tally: &Arc<Tally>,
+    ) -> Result<(ObjectMeta, Content), LoadError> {
+        let opened = movie::open(&self.store, &file.object, tally).await;
+        let opened = opened.map_err(LoadError::of_file)?;
+        let content = match file.format {
+            Some(format) => {
+                let bytes = text::read(&self.store, &file.object, &opened, tally).await?;
+                Content::Text(format, bytes)
+            }
+            None => match movie::read(&self.store, &file.object, &opened, budget, tally).await {
+                Ok(movie) => Content::Movie(Ok(movie)),
+                // One bad file is no reason not to serve the others.
+                Err(LoadError::Mp4 { error, .. }) => Content::Movie(Err(ReadError::clone(&error))),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok((opened.meta, content))
     }
 
     async fn server_manifest(
@@ -97,16 +180,9 @@ impl Loader {
             let what = "bytes of server manifest";
             return Err(LoadError::Limit { what, limit });
         }
-        let head: Bytes = opened.head.bytes().clone();
-        let bytes = if head.len() as u64 == size {
-            head
-        } else {
-            budget.take(size)?;
-            let rest = head.len() as u64..size;
-            let rest = self.store.read(title, &opened.meta.version, rest, tally).await;
-            let rest = rest.map_err(LoadError::of_title)?;
-            [head, rest.into()].concat().into()
-        };
+        budget.take(size)?;
+        let bytes = text::read_whole(&self.store, title, opened, tally).await;
+        let bytes = bytes.map_err(LoadError::of_title)?;
         ism::read(&bytes).map_err(|error| LoadError::Ism {
             object: title.into(),
             error: Arc::new(error),
@@ -117,50 +193,62 @@ impl Loader {
         &self,
         title: &str,
         packaging: Packaging,
-        manifest: Option<ObjectMeta>,
-        files: Vec<(File, ObjectMeta, Result<Movie, ReadError>)>,
+        manifest: Option<(ServerManifest, ObjectMeta)>,
+        found: Found,
     ) -> Result<Title, LoadError> {
-        let mut objects = Vec::with_capacity(files.len());
+        let mut objects = Vec::with_capacity(found.files.len());
         let mut sources = Vec::new();
-        for ((file, meta, movie), index) in files.into_iter().zip(0_u32..) {
+        let mut texts = Vec::new();
+        for ((file, meta, content), index) in found.files.into_iter().zip(0_u32..) {
             let object = SourceObject::new(Arc::clone(&self.store), self.chunks.clone(), &file.object, meta);
             objects.push(object);
-            for reference in file.references {
-                sources.push(Source {
-                    file: FileIndex(index),
-                    content: movie.clone(),
-                    reference,
-                });
+            let index = FileIndex(index);
+            match content {
+                Content::Movie(movie) => {
+                    sources.extend(file.references.into_iter().map(|reference| Source {
+                        file: index,
+                        content: movie.clone(),
+                        reference,
+                    }))
+                }
+                Content::Text(format, bytes) => texts.push(TextFile {
+                    index,
+                    references: file.texts().collect(),
+                    format,
+                    bytes,
+                }),
             }
         }
+        let (manifest, meta) = manifest.unzip();
         let name = stem(title).to_owned();
         let segmentation = self.segmentation;
         // Walks every sample of every track: milliseconds for a long film.
         let work = tokio::task::spawn_blocking(move || {
             let mut presentation = Presentation::assemble(&name, &sources, &segmentation)?;
-            // What has no route yet must not stand in a manifest.
-            let texts = std::mem::take(&mut presentation.texts);
             if presentation.tracks.is_empty() {
                 let skipped = presentation.skipped;
                 return Err(AssembleError::Nothing { skipped });
             }
+            if let Some(manifest) = manifest {
+                presentation.read_metas(&manifest);
+            }
+            let notes = text::add(&mut presentation, texts);
             let smooth = Streams::of(&presentation);
-            Ok((presentation, smooth, texts))
+            Ok((presentation, smooth, notes))
         });
         let assembled = work.await.map_err(|_| LoadError::Lost)?;
-        let (presentation, smooth, texts) =
+        let (presentation, smooth, notes) =
             assembled.map_err(|error| LoadError::Assemble(Arc::new(error)))?;
-        for text in &texts {
-            let track = text.track.token.as_str();
-            tracing::warn!(title, track, "text track left out: not served yet");
+        let name_of = |file: FileIndex| {
+            let object = usize::try_from(file.0).ok().and_then(|file| objects.get(file));
+            object.map_or("", SourceObject::name)
+        };
+        for (file, note) in notes {
+            tracing::warn!(title, object = name_of(file), %note, "part of a text left out");
         }
         formats::log_left_out(title, &presentation, &smooth);
         for skipped in &presentation.skipped {
-            let file = usize::try_from(skipped.file.0).ok();
-            let object = file
-                .and_then(|file| objects.get(file))
-                .map_or("", SourceObject::name);
-            let (track, reason) = (skipped.source_id, &skipped.reason);
+            let (object, track, reason) = (name_of(skipped.file), skipped.source_id, &skipped.reason);
             tracing::warn!(title, object, track, %reason, "track left out");
         }
         for warning in &presentation.warnings {
@@ -172,7 +260,8 @@ impl Loader {
             smooth,
             packaging,
             objects,
-            manifest,
+            absent: found.absent,
+            manifest: meta,
             segmentation: self.segmentation,
         };
         Ok(Title::new(parts, Instant::now()))
@@ -181,17 +270,20 @@ impl Loader {
 
 /// The files that `manifest` names, each once, in the order of their first
 /// mention.
-fn files(title: &str, manifest: ServerManifest) -> Result<Vec<File>, LoadError> {
+fn files(title: &str, manifest: &ServerManifest) -> Result<Vec<File>, LoadError> {
     let mut files: Vec<File> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
-    for reference in manifest.tracks {
-        if reference.kind == MediaKind::Text {
-            tracing::warn!(title, src = reference.src, "text track left out: not served yet");
-            continue;
-        }
-        let object = location::resolve(title, &reference.src)?;
+    for reference in &manifest.tracks {
+        let object = match location::resolve(title, &reference.src) {
+            Ok(object) => object,
+            Err(reason) if reference.kind == MediaKind::Text => {
+                tracing::warn!(title, %reason, "text left out");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         if let Some(file) = known.get(&object).and_then(|position| files.get_mut(*position)) {
-            file.references.push(Some(reference));
+            file.references.push(Some(reference.clone()));
             continue;
         }
         if files.len() == FILES_MAX {
@@ -203,7 +295,8 @@ fn files(title: &str, manifest: ServerManifest) -> Result<Vec<File>, LoadError> 
         known.insert(object.clone(), files.len());
         files.push(File {
             object,
-            references: vec![Some(reference)],
+            references: vec![Some(reference.clone())],
+            format: TextFormat::of_reference(reference),
         });
     }
     Ok(files)

@@ -27,11 +27,11 @@ pub struct Title {
     smooth: Streams,
     packaging: Packaging,
     objects: Vec<SourceObject>,
+    absent: Vec<String>,
     manifest: Option<ObjectMeta>,
     fingerprint: u128,
     modified: Option<SystemTime>,
-    /// That of the title as a whole, when this is a shape of it.
-    freshness: Arc<Freshness>,
+    freshness: Freshness,
 }
 
 /// What a title is made of.
@@ -42,6 +42,8 @@ pub(super) struct Parts {
     pub(super) packaging: Packaging,
     /// By [`FileIndex`].
     pub(super) objects: Vec<SourceObject>,
+    /// Objects that the title would have if they were there.
+    pub(super) absent: Vec<String>,
     /// The server manifest, which is at `path`.
     pub(super) manifest: Option<ObjectMeta>,
     pub(super) segmentation: SegmentationOptions,
@@ -72,28 +74,11 @@ impl Title {
             smooth: parts.smooth,
             packaging: parts.packaging,
             objects: parts.objects,
+            absent: parts.absent,
             manifest: parts.manifest,
             fingerprint,
             modified,
-            freshness: Arc::new(Freshness::new(now)),
-        }
-    }
-
-    /// A shape of the title: of the same sources, and doubted and renewed with it.
-    pub(super) fn with_presentation(&self, presentation: Presentation) -> Self {
-        let mut hasher = Xxh3::new();
-        hasher.update(&self.fingerprint.to_le_bytes());
-        hasher.update(presentation.suffix.as_str().as_bytes());
-        Self {
-            path: self.path.clone(),
-            smooth: Streams::of(&presentation),
-            presentation,
-            packaging: self.packaging,
-            objects: self.objects.clone(),
-            manifest: self.manifest.clone(),
-            fingerprint: hasher.digest128(),
-            modified: self.modified,
-            freshness: Arc::clone(&self.freshness),
+            freshness: Freshness::new(now),
         }
     }
 
@@ -158,6 +143,12 @@ impl Title {
         let objects = self.objects.iter().map(|object| (object.name(), object.meta()));
         let manifest = self.manifest.as_ref().map(|meta| (self.path.as_str(), meta));
         manifest.into_iter().chain(objects)
+    }
+
+    /// The objects that were not to be had when the title was made, which is without
+    /// what is in them.
+    pub(super) fn absent(&self) -> impl Iterator<Item = &str> {
+        self.absent.iter().map(String::as_str)
     }
 
     pub(super) fn age(&self, now: Instant, lifetime: Duration) -> Age {

@@ -75,11 +75,14 @@ pub(super) fn representation_headers(
     if let Some(modified) = validators.last_modified() {
         headers.insert(LAST_MODIFIED, modified);
     }
-    if resource.is_text() {
-        headers.insert(CACHE_CONTROL, cache_control.manifests.clone());
-        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    let kept = if resource.is_manifest() {
+        &cache_control.manifests
     } else {
-        headers.insert(CACHE_CONTROL, cache_control.segments.clone());
+        &cache_control.segments
+    };
+    headers.insert(CACHE_CONTROL, kept.clone());
+    if resource.is_characters() {
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     }
     if coding == Coding::Gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
@@ -96,6 +99,7 @@ fn content_type(resource: Resource, title: &Title) -> HeaderValue {
             "application/vnd.apple.mpegurl"
         }
         Resource::TsSegment { .. } => "video/mp2t",
+        Resource::Text(text) => text.content_type(),
         Resource::ClientManifest => "application/vnd.ms-sstr+xml",
         // No boxes, so no file format.
         Resource::Fragment {

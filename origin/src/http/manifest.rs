@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::coding::{self, Coding};
 use super::fault::Fault;
-use super::query::suffix_for;
+use super::query::query_for;
 use super::route::Resource;
 use crate::asset::Title;
 use crate::source::Tally;
@@ -72,7 +72,7 @@ impl Manifests {
         tally: &Tally,
     ) -> Result<Arc<Rendered>, Fault> {
         // The fingerprint, so that a title loaded anew is rendered anew.
-        if !resource.is_text() {
+        if !resource.is_rendered() {
             return Err(Fault::Bug("media is no manifest"));
         }
         let tag = u128::from_le_bytes(*resource.tag().last_chunk().unwrap_or(&[0; 16]));
@@ -97,21 +97,18 @@ fn render(title: &Title, resource: Resource) -> String {
         Resource::Mpd => dash::mpd(presentation),
         Resource::NumberedMpd => dash::mpd_with(presentation, Addressing::Number),
         Resource::Master { media, is_default } => {
-            let suffix = if is_default {
-                presentation.suffix.clone()
-            } else {
-                suffix_for(media, &presentation.suffix)
-            };
+            let query = if is_default { "" } else { query_for(media) };
             match media {
-                HlsMedia::FragmentedMp4 => hls::master_with(presentation, &suffix),
+                HlsMedia::FragmentedMp4 => hls::master_with_query(presentation, query),
                 HlsMedia::TransportStream => {
-                    hls::ts::master(presentation, title.packaging().hls_streams, &suffix)
+                    hls::ts::master(presentation, title.packaging().hls_streams, query)
                 }
             }
         }
         Resource::MediaPlaylist { track } => hls::media(presentation, track),
         // The names of segments say what they are.
-        Resource::TsPlaylist { tracks } => hls::ts::media(presentation, &tracks.places()),
+        Resource::TsPlaylist { tracks } => hls::ts::media(presentation, &tracks.places(), ""),
+        Resource::Text(text) => text.render(presentation),
         Resource::ClientManifest => smooth::client_manifest(presentation, title.smooth()),
         Resource::Init { .. }
         | Resource::Segment { .. }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -20,7 +21,7 @@ use strata_media::write::{fmp4, smooth};
 use super::fault::Fault;
 use super::pieces::{ChunkId, PlanPiece, PlanPieces};
 use crate::asset::Title;
-use crate::source::{Piece, SourceError, SourceFault, Tally};
+use crate::source::{Piece, SourceError, SourceFault, SourceObject, Tally};
 
 /// Ranges of sample tables, or of the heads of fragments, read at the same time.
 const TABLE_READS: usize = 8;
@@ -68,15 +69,22 @@ pub(super) async fn samples(
         let step = reader.step(supplied);
         match step.map_err(|error| corrupt(error.to_string()))? {
             SegmentStep::Done(samples) => return Ok(samples),
-            SegmentStep::Need(ranges) => {
-                let reads: Vec<_> = ranges
-                    .into_iter()
-                    .map(|range| object.read(range, tally))
-                    .collect();
-                supplied = stream::iter(reads).buffered(TABLE_READS).try_collect().await?;
-            }
+            SegmentStep::Need(ranges) => supplied = read(object, ranges, tally).await?,
         }
     }
+}
+
+/// The bytes of `ranges` of `object`, through the cache of chunks.
+pub(super) async fn read(
+    object: &SourceObject,
+    ranges: Vec<Range<u64>>,
+    tally: &Arc<Tally>,
+) -> Result<Vec<Bytes>, SourceError> {
+    let reads: Vec<_> = ranges
+        .into_iter()
+        .map(|range| object.read(range, tally))
+        .collect();
+    stream::iter(reads).buffered(TABLE_READS).try_collect().await
 }
 
 /// `plan`, if the files that it reads are as long as it takes them to be.

@@ -6,6 +6,7 @@ use prometheus::{
 };
 
 use super::route::Resource;
+use super::text::TextResource;
 
 /// Upper bounds of durations, in seconds: from memory to a slow store.
 const SECONDS: [f64; 13] = [
@@ -21,18 +22,21 @@ pub(super) enum Kind {
     ClientManifest,
     Init,
     Segment,
+    /// A segment or file of text.
+    Text,
     /// Nothing that a title offers, or not known yet when the request failed.
     Other,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Mpd,
         Self::Master,
         Self::MediaPlaylist,
         Self::ClientManifest,
         Self::Init,
         Self::Segment,
+        Self::Text,
         Self::Other,
     ];
 
@@ -45,6 +49,7 @@ impl Kind {
             Self::ClientManifest => "smooth_manifest",
             Self::Init => "init",
             Self::Segment => "segment",
+            Self::Text => "text",
             Self::Other => "other",
         }
     }
@@ -61,6 +66,13 @@ impl From<Resource> for Kind {
                 Self::Segment
             }
             Resource::ClientManifest => Self::ClientManifest,
+            Resource::Text(text) => match text {
+                TextResource::Playlist { .. } => Self::MediaPlaylist,
+                TextResource::Init { .. } => Self::Init,
+                TextResource::Segment { .. } | TextResource::File { .. } | TextResource::Fragment { .. } => {
+                    Self::Text
+                }
+            },
         }
     }
 }

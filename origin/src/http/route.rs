@@ -8,10 +8,11 @@ use strata_media::manifest::dash::Addressing;
 use strata_media::manifest::hls;
 use strata_media::manifest::smooth::FragmentRequest;
 use strata_media::smooth::{Fragment, Noun};
-use strata_media::text::HlsMedia;
+use strata_media::text::{HlsMedia, TextForm};
 
 use super::hls::TsTracks;
 use super::query::Query;
+use super::text::{self, TextResource};
 use super::ts;
 use crate::asset::Title;
 
@@ -30,6 +31,11 @@ pub(super) enum Route<'p> {
     Hls { stem: &'p str },
     /// `film-audio_eng=64008-video=401000-1.ts`.
     Ts { stem: &'p str },
+    /// `hls/film-textstream_eng=1000-1.webvtt` beside fragmented MP4, without the `hls/`
+    /// beside transport streams.
+    WebVtt { stem: &'p str, media: HlsMedia },
+    /// `dash/film-textstream_eng=1000.vtt`, `.ttml`.
+    TextFile { stem: &'p str, form: TextForm },
     /// `Manifest`, `manifest`.
     ClientManifest,
     /// `QualityLevels(401000)/Fragments(video=0)`, and other nouns than `Fragments`.
@@ -60,6 +66,8 @@ pub(super) enum Resource {
     ClientManifest,
     /// What `noun` asks of a fragment of Smooth Streaming.
     Fragment { fragment: Fragment, noun: Noun },
+    /// Anything of a text.
+    Text(TextResource),
 }
 
 impl<'p> Route<'p> {
@@ -76,14 +84,30 @@ impl<'p> Route<'p> {
                 if let Some(stem) = resource.strip_suffix(".ts") {
                     return Some(Self::Ts { stem });
                 }
+                if let Some(stem) = resource.strip_suffix(".webvtt") {
+                    let media = HlsMedia::TransportStream;
+                    return Some(Self::WebVtt { stem, media });
+                }
                 resource.strip_suffix(".mpd").map(|_| Self::Mpd)
             }
             Some((_, file)) if file.contains('/') => None,
-            Some(("dash", file)) => match file.strip_suffix(".m4s") {
-                Some(stem) => Some(Self::NumberedDash { stem }),
-                None => file.strip_suffix(".dash").map(|stem| Self::Dash { stem }),
-            },
-            Some(("hls", file)) => file.strip_suffix(".m4s").map(|stem| Self::Hls { stem }),
+            Some(("dash", file)) => {
+                let (stem, ending) = file.rsplit_once('.')?;
+                let form = match ending {
+                    "m4s" => return Some(Self::NumberedDash { stem }),
+                    "dash" => return Some(Self::Dash { stem }),
+                    "vtt" => TextForm::WebVttFile,
+                    "ttml" => TextForm::TtmlFile,
+                    _ => return None,
+                };
+                Some(Self::TextFile { stem, form })
+            }
+            Some(("hls", file)) => {
+                let media = HlsMedia::FragmentedMp4;
+                let segment = file.strip_suffix(".m4s").map(|stem| Self::Hls { stem });
+                let text = || file.strip_suffix(".webvtt");
+                segment.or_else(|| text().map(|stem| Self::WebVtt { stem, media }))
+            }
             Some(_) => None,
         }
     }
@@ -102,7 +126,10 @@ impl<'p> Route<'p> {
     }
 
     /// Finds what the path means in `title`, with the choices of its query; `None`: the title lacks it.
-    pub(super) fn resolve(&self, title: &Title, query: &Query) -> Option<Resource> {
+    pub(super) fn resolve(&self, title: &Title, query: Query) -> Option<Resource> {
+        if let Some(text) = TextResource::resolve(self, title, query.hls_media) {
+            return Some(Resource::Text(text));
+        }
         let presentation = title.presentation();
         let track_in = |stem| presentation.track_in(stem).map(|(track, _)| track);
         match *self {
@@ -147,16 +174,18 @@ impl<'p> Route<'p> {
                 let noun = request.noun;
                 Some(Resource::Fragment { fragment, noun })
             }
+            Self::WebVtt { .. } | Self::TextFile { .. } => None,
         }
     }
 
     /// What a cache in front may fetch ahead once it has `resource`, which this
     /// path means: the value of a `Link` header (`RFC 8288`).
-    pub(super) fn link(&self, resource: Resource, title: &Title) -> Option<HeaderValue> {
+    pub(super) fn link(&self, resource: Resource) -> Option<HeaderValue> {
         match (self, resource) {
-            (Self::Fragment(request), Resource::Fragment { fragment, .. }) => {
-                HeaderValue::try_from(request.link_to(fragment.next?, &title.presentation().suffix)).ok()
-            }
+            (
+                Self::Fragment(request),
+                Resource::Fragment { fragment, .. } | Resource::Text(TextResource::Fragment { fragment, .. }),
+            ) => HeaderValue::try_from(request.link_to(fragment.next?)).ok(),
             _ => None,
         }
     }
@@ -164,8 +193,9 @@ impl<'p> Route<'p> {
 
 impl Resource {
     /// Whether it is a manifest or playlist, rather than media.
-    pub(super) fn is_text(self) -> bool {
+    pub(super) fn is_manifest(self) -> bool {
         match self {
+            Self::Text(text) => text.is_manifest(),
             Self::Mpd
             | Self::NumberedMpd
             | Self::Master { .. }
@@ -175,6 +205,22 @@ impl Resource {
             Self::Init { .. } | Self::Segment { .. } | Self::TsSegment { .. } | Self::Fragment { .. } => {
                 false
             }
+        }
+    }
+
+    /// Whether it is made once for all who ask.
+    pub(super) fn is_rendered(self) -> bool {
+        match self {
+            Self::Text(text) => text.is_rendered(),
+            _ => self.is_manifest(),
+        }
+    }
+
+    /// Whether it consists of characters, which are worth compressing.
+    pub(super) fn is_characters(self) -> bool {
+        match self {
+            Self::Text(text) => text.is_characters(),
+            _ => self.is_manifest(),
         }
     }
 
@@ -191,6 +237,7 @@ impl Resource {
             Self::Init { track } => (3, track, 0),
             Self::Segment { track, segment } => (4, track, segment),
             Self::ClientManifest => (5, 0, 0),
+            Self::Text(text) => text.numbers(),
             Self::TsPlaylist { tracks } => (10, tracks.number(), 0),
             Self::TsSegment { tracks, segment } => (11, tracks.number(), segment),
             Self::Fragment { fragment, noun } => {
@@ -217,11 +264,7 @@ fn playlist(title: &Title, stem: &str, stated: Option<HlsMedia>) -> Option<Resou
     let presentation = title.presentation();
     let default = title.packaging().hls_media;
     let media = stated.unwrap_or(default);
-    let is_offered = match media {
-        HlsMedia::FragmentedMp4 => true,
-        HlsMedia::TransportStream => presentation.tracks.iter().any(hls::ts::allows),
-    };
-    if !is_offered {
+    if !text::is_offered(presentation, media) {
         return None;
     }
     let Some(tracks) = hls::ts::tracks_in(presentation, stem) else {
@@ -247,7 +290,7 @@ fn is_server_manifest(name: &str) -> bool {
 
 /// Splits `film-video=401000-9600` at its last dash. Only the one way to write
 /// a number is taken, so that no two names mean the same segment.
-fn numbered(stem: &str) -> Option<(&str, u64)> {
+pub(super) fn numbered(stem: &str) -> Option<(&str, u64)> {
     let (stem, digits) = stem.rsplit_once('-')?;
     let canonical =
         digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
@@ -320,6 +363,43 @@ mod tests {
     }
 
     #[test]
+    fn a_path_of_a_text_is_decoded_too() {
+        let cases = [
+            (
+                "hls/film-textstream=1-1.webvtt",
+                Some(Route::WebVtt {
+                    stem: "film-textstream=1-1",
+                    media: HlsMedia::FragmentedMp4,
+                }),
+            ),
+            (
+                "film-textstream=1-1.webvtt",
+                Some(Route::WebVtt {
+                    stem: "film-textstream=1-1",
+                    media: HlsMedia::TransportStream,
+                }),
+            ),
+            (
+                "dash/film-textstream=1.vtt",
+                Some(Route::TextFile {
+                    stem: "film-textstream=1",
+                    form: TextForm::WebVttFile,
+                }),
+            ),
+            (
+                "dash/film-textstream=1.ttml",
+                Some(Route::TextFile {
+                    stem: "film-textstream=1",
+                    form: TextForm::TtmlFile,
+                }),
+            ),
+        ];
+        for (path, route) in cases {
+            assert_eq!(Route::parse(path), route, "{path}");
+        }
+    }
+
+    #[test]
     fn a_path_that_no_title_has_is_not_decoded() {
         for path in [
             "",
@@ -330,6 +410,9 @@ mod tests {
             "hls/film.dash",
             "x/film.dash",
             "dash/x/film.dash",
+            "dash/film.webvtt",
+            "hls/film.vtt",
+            "film.vtt",
             "x/Manifest.xml",
             "film.ism",
             "a.ism/b.ism/Manifest",

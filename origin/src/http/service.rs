@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use super::answer::{Answer, representation_headers};
 use super::body::{Body, Content};
-use super::coding::Coding;
+use super::coding::{self, Coding};
 use super::conditional::{Validators, Verdict};
 use super::config::HttpConfig;
 use super::etag::Etag;
@@ -145,10 +145,9 @@ impl Front {
         exchange: &mut Exchange,
     ) -> Result<Answer, Fault> {
         let query = Query::parse(request.uri().query())?;
-        let title = &self.catalog.shaped(title, &query.shape, &exchange.tally).await?;
-        let resource = route.resolve(title, &query).ok_or(Fault::Resource)?;
+        let resource = route.resolve(title, query).ok_or(Fault::Resource)?;
         exchange.kind = Kind::from(resource);
-        let coding = if resource.is_text() {
+        let coding = if resource.is_characters() {
             Coding::negotiate(request.headers())
         } else {
             Coding::Identity
@@ -157,7 +156,7 @@ impl Front {
         let validators = Validators::new(etag, title.modified());
         let mut headers =
             representation_headers(resource, title, coding, &validators, &self.config.cache_control);
-        headers.extend(route.link(resource, title).map(|link| (LINK, link)));
+        headers.extend(route.link(resource).map(|link| (LINK, link)));
         match validators.weigh(request.headers()) {
             Verdict::Proceed => {}
             Verdict::NotModified => return Ok(Answer::empty(StatusCode::NOT_MODIFIED, headers)),
@@ -198,6 +197,20 @@ impl Front {
             | Resource::ClientManifest => {
                 let rendered = self.manifests.get(title, resource, tally).await?;
                 Ok(Payload::Bytes(rendered.bytes(coding)))
+            }
+            Resource::Text(text) if text.is_rendered() => {
+                let rendered = self.manifests.get(title, resource, tally).await?;
+                Ok(Payload::Bytes(rendered.bytes(coding)))
+            }
+            Resource::Text(text) => {
+                let bytes = text.bytes(title, tally).await?;
+                Ok(Payload::Bytes(match coding {
+                    Coding::Identity => bytes,
+                    Coding::Gzip => {
+                        let coded = coding::gzip(&bytes);
+                        coded.map_err(|_| Fault::Bug("compressing failed"))?.into()
+                    }
+                }))
             }
             Resource::Init { track: index } => Ok(Payload::Bytes(fmp4::init(track(index)?))),
             Resource::Segment {
@@ -293,7 +306,7 @@ impl Front {
         } else {
             tracing::debug!(status, path, request_id, reason = %fault, "request refused");
         }
-        let text = Bytes::from(format!("{}\n", fault.text()));
+        let text = Bytes::from(format!("{}\n", verdict.text));
         Answer {
             status: verdict.status,
             headers: fault.headers(&self.config.cache_control.absent),

@@ -29,11 +29,12 @@ async fn everything_that_playlists_name_is_served() {
         for part in rig.playlist(&format!("{TITLE}/{name}")).await {
             let answer = rig.get(&format!("{TITLE}/{part}")).await;
             assert_eq!(answer.status, 200, "{part}");
-            let kind = if part.contains("audio") {
-                "audio/mp4"
-            } else {
-                "video/mp4"
-            };
+            let kinds = [
+                ("audio", "audio/mp4"),
+                ("video", "video/mp4"),
+                ("text", "text/vtt"),
+            ];
+            let kind = kinds.iter().find(|(name, _)| part.contains(name)).unwrap().1;
             assert_eq!(answer.header("content-type"), kind, "{part}");
             assert_eq!(answer.header("content-length"), answer.body.len().to_string());
             assert_eq!(answer.header("accept-ranges"), "bytes");

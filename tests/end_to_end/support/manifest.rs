@@ -17,6 +17,13 @@ pub(crate) struct Track {
     pub(crate) segments: Vec<String>,
 }
 
+impl Track {
+    /// Whether it is a text, which is in an origin's memory with the title.
+    pub(crate) fn is_text(&self) -> bool {
+        self.token.starts_with("textstream")
+    }
+}
+
 /// The tracks of the sample title by its MPD.
 pub(crate) async fn dash(client: &Client, address: SocketAddr) -> Vec<Track> {
     let answer = client.get(address, &format!("/{TITLE}/.mpd")).await;

@@ -38,15 +38,15 @@ pub(super) fn element(id: usize, text: &TextTrack, names: Names<'_>) -> Element 
                 .is_segmented()
                 .then(|| segment_timeline::template(names, &text.track)),
         )
-        .containing([representation(text, names)])
+        .containing([representation(text, names.title)])
 }
 
-fn representation(text: &TextTrack, names: Names<'_>) -> Element {
+fn representation(text: &TextTrack, name: &str) -> Element {
     let track = &text.track;
     let codecs = track.codec().filter(|_| text.form.is_segmented());
     let file = |ending: &str| {
-        let stem = path_segment(&format!("{}-{}", names.title, track.token));
-        Element::text("BaseURL", &format!("{stem}.{ending}{}", names.suffix))
+        let stem = path_segment(&format!("{name}-{}", track.token));
+        Element::text("BaseURL", &format!("{stem}.{ending}"))
     };
     Element::new("Representation")
         .with("id", &track.token)

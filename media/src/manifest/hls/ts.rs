@@ -7,7 +7,6 @@
 use crate::codec::MediaKind;
 use crate::multiplex::{Multiplex, carriage_of};
 use crate::presentation::Presentation;
-use crate::shape::Suffix;
 use crate::track::{Bandwidth, Track};
 
 use super::super::escape::path_segment;
@@ -41,10 +40,10 @@ pub fn allows(track: &Track) -> bool {
 }
 
 /// The multivariant playlist of a title: a variant for each pairing of a video track
-/// with an audio group, or for each audio group when there is no video. `suffix`,
-/// which holds the presentation's own, stands behind every URI.
+/// with an audio group, or for each audio group when there is no video. `query` is
+/// put behind every URI; with its `?`, or empty.
 #[must_use]
-pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) -> String {
+pub fn master(presentation: &Presentation, streams: Streams, query: &str) -> String {
     let tracks = presentation.tracks.iter().enumerate();
     let allowed = tracks.filter(|(_, track)| allows(track));
     let renditions = allowed.filter_map(|(index, track)| Rendition::new(index, track));
@@ -60,7 +59,7 @@ pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) ->
         } else {
             streams
         },
-        suffix,
+        query,
     };
     let has_texts = !presentation.texts.is_empty();
     let has_groups = has_texts || groups.iter().any(|group| title.offers_choice(group, &videos));
@@ -72,7 +71,7 @@ pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) ->
             (!is_within).then(|| title.uri(&[rendition]))
         });
     }
-    title.offer.write(&mut playlist, presentation, suffix);
+    title.offer.write(&mut playlist, presentation, query);
     let without_sound = groups.is_empty().then_some(None);
     let choices: Vec<_> = groups.iter().map(Some).chain(without_sound).collect();
     // Players start with the first variant, so the order of the title decides.
@@ -85,9 +84,10 @@ pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) ->
 }
 
 /// The playlist of the stream with the presentation's tracks `tracks` (0-based, in the
-/// order of its name); empty if there is no such track.
+/// order of its name); empty if there is no such track. `query` is put behind every
+/// URI.
 #[must_use]
-pub fn media(presentation: &Presentation, tracks: &[usize]) -> String {
+pub fn media(presentation: &Presentation, tracks: &[usize], query: &str) -> String {
     let tracks: Vec<&Track> = tracks
         .iter()
         .filter_map(|index| presentation.tracks.get(*index))
@@ -96,11 +96,10 @@ pub fn media(presentation: &Presentation, tracks: &[usize]) -> String {
     let Some(multiplex) = Multiplex::new(tracks) else {
         return String::new();
     };
-    let suffix = &presentation.suffix;
     let durations = multiplex.durations_us();
     let mut playlist = head(VERSION, &durations);
     write_segments(&mut playlist, &durations, |number| {
-        format!("{stem}-{number}.ts{suffix}")
+        format!("{stem}-{number}.ts{query}")
     });
     playlist
 }
@@ -138,7 +137,7 @@ struct Title<'a> {
     presentation: &'a Presentation,
     offer: Offer,
     streams: Streams,
-    suffix: &'a Suffix,
+    query: &'a str,
 }
 
 impl Title<'_> {
@@ -153,7 +152,7 @@ impl Title<'_> {
 
     fn uri(&self, renditions: &[&Rendition<'_>]) -> String {
         let tracks: Vec<&Track> = renditions.iter().map(|rendition| rendition.track).collect();
-        format!("{}.m3u8{}", stem(self.presentation, &tracks), self.suffix)
+        format!("{}.m3u8{}", stem(self.presentation, &tracks), self.query)
     }
 
     fn bandwidth(&self, renditions: &[&Rendition<'_>]) -> Bandwidth {

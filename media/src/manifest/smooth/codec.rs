@@ -26,9 +26,6 @@ pub enum Reason {
     /// Parameter sets that only the samples have.
     #[error("its parameter sets are in its samples, and the manifest has to state them")]
     ParameterSetsInSamples,
-    /// Documents with times from the start of the track.
-    #[error("the times in its text do not count from the start of the fragment")]
-    TextTimes,
     /// A manifest states one configuration a track.
     #[error("it has {count} sample entries, and the manifest can state one")]
     SampleEntries {
@@ -82,7 +79,11 @@ pub(super) fn coding(config: &CodecConfig) -> Result<Coding, Reason> {
         Codec::Mp3 => Ok(audio("MP3", MPEG_LAYER_3)),
         Codec::Ac3 => Ok(audio("AC-3", EXTENSIBLE)),
         Codec::Eac3 => Ok(audio("EC-3", EXTENSIBLE)),
-        Codec::Stpp => Err(Reason::TextTimes),
+        // Each is sent as TTML.
+        Codec::Stpp | Codec::Wvtt | Codec::Tx3g => Ok(Coding {
+            four_cc: "TTML",
+            audio_tag: None,
+        }),
         codec => Err(Reason::NoCode { codec: codec.name() }),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::codec::{AudioDetails, CodecConfig, Details, MediaKind};
 use crate::presentation::Presentation;
 use crate::smooth::TIMESCALE;
+use crate::text::TextRole;
 use crate::track::Track;
 
 use super::super::xml::Element;
@@ -29,13 +30,13 @@ pub(super) fn stream_index(presentation: &Presentation, streams: &Streams, strea
         MediaKind::Text => "text",
     };
     // Letters, digits and -._~ only: it needs no escape in the template.
-    let (name, suffix) = (&stream.name, &presentation.suffix);
-    let url = format!("QualityLevels({{bitrate}})/Fragments({name}={{start time}}){suffix}");
+    let name = &stream.name;
+    let url = format!("QualityLevels({{bitrate}})/Fragments({name}={{start time}})");
     let levels = stream.levels.iter().enumerate();
     Element::new("StreamIndex")
         .with("Type", kind)
         .with("Name", name)
-        .with("Subtype", "")
+        .with("Subtype", subtype(presentation, stream))
         .with_some("Language", stream.language.as_deref())
         .with("TimeScale", TIMESCALE.get())
         .with("Chunks", stream.segment_count(presentation))
@@ -46,9 +47,25 @@ pub(super) fn stream_index(presentation: &Presentation, streams: &Streams, strea
         .with_some("DisplayHeight", shown.map(|(_, height)| height))
         .with("Url", url)
         .containing(levels.filter_map(|(index, level)| {
-            quality_level(index, level, presentation.tracks.get(level.track)?.codec()?)
+            quality_level(
+                index,
+                level,
+                presentation.track(stream.kind, level.track)?.codec()?,
+            )
         }))
         .containing(chunks(&times))
+}
+
+/// What a text is for, in the codes of the first encoders.
+fn subtype(presentation: &Presentation, stream: &Stream) -> &'static str {
+    let first = stream.levels.first();
+    let text = first.filter(|_| stream.kind == MediaKind::Text);
+    let text = text.and_then(|level| presentation.texts.get(level.track));
+    match text.map(|text| text.traits.role) {
+        None => "",
+        Some(TextRole::Caption) => "CAPT",
+        Some(TextRole::Subtitle | TextRole::Forced) => "SUBT",
+    }
 }
 
 fn quality_level(index: usize, level: &QualityLevel, config: &CodecConfig) -> Option<Element> {

@@ -31,6 +31,8 @@ pub(super) fn private_data(config: &CodecConfig, bitrate: u64) -> Vec<u8> {
         Codec::Ac3 => extensible(&audio, AC3_SUB_FORMAT, &config.record),
         Codec::Eac3 => extensible(&audio, EAC3_SUB_FORMAT, &config.record),
         Codec::Mp3 => layer_3(&audio, bitrate),
+        // A document says everything itself.
+        Codec::Stpp | Codec::Wvtt | Codec::Tx3g => Vec::new(),
         _ => config.record.to_vec(),
     }
 }

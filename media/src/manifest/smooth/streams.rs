@@ -16,7 +16,8 @@ use super::request::FragmentRequest;
 /// was made of and takes a few bytes a track; making it walks all segments once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Streams {
-    /// The streams, in the order of their first tracks.
+    /// The streams, in the order of their first tracks, then one for each text
+    /// unless there are no others.
     pub streams: Vec<Stream>,
     /// The tracks that are in none, in the order they were found out.
     pub left_out: Vec<LeftOut>,
@@ -40,7 +41,8 @@ pub struct Stream {
 /// One track of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QualityLevel {
-    /// Position of the track in the presentation.
+    /// Position of the track in the presentation: among the texts for a stream of
+    /// text, else among the tracks.
     pub track: usize,
     /// Names the track in URLs, unique in the stream: its bitrate, or the next
     /// one up that is free when an earlier track has the same.
@@ -69,10 +71,16 @@ impl Streams {
             }
         }
         let mut names = HashSet::new();
-        let streams: Vec<Stream> = sets(allowed)
+        let mut streams: Vec<Stream> = sets(allowed)
             .into_iter()
             .filter_map(|set| stream(alignment::largest(set, &mut left_out), &mut names))
             .collect();
+        if !streams.is_empty() {
+            // Whatever a text is carried in, here it is sent as TTML.
+            let texts = presentation.texts.iter().enumerate();
+            let texts = texts.filter_map(|(index, text)| Rendition::new(index, &text.track));
+            streams.extend(texts.filter_map(|text| stream(vec![text], &mut names)));
+        }
         let mut title = Self {
             streams,
             left_out,
@@ -123,6 +131,7 @@ impl Streams {
         let start = self.time(presentation, stream, segment)?;
         let end = self.time(presentation, stream, segment + 1)?;
         Some(Fragment {
+            kind: stream.kind,
             track: level.track,
             segment,
             start,
@@ -175,7 +184,7 @@ impl Streams {
         let tracks = stream.tracks(presentation);
         if index < count {
             tracks
-                .filter_map(|track| Some(presentation_time(track, track.decode_times(index)?.start)))
+                .filter_map(|track| Some(presentation_time(track, start(track, index)?)))
                 .min()
         } else {
             tracks.filter_map(|track| end(track, count)).max()
@@ -196,16 +205,28 @@ impl Stream {
     pub(super) fn tracks<'a>(&'a self, presentation: &'a Presentation) -> impl Iterator<Item = &'a Track> {
         self.levels
             .iter()
-            .filter_map(|level| presentation.tracks.get(level.track))
+            .filter_map(|level| presentation.track(self.kind, level.track))
+    }
+}
+
+/// When segment `index` of `track` starts to be decoded, in ticks on the output
+/// timeline.
+fn start(track: &Track, index: usize) -> Option<i64> {
+    match track.kind {
+        MediaKind::Text => i64::try_from(track.segments.get(index)?.start).ok(),
+        MediaKind::Video | MediaKind::Audio => Some(track.decode_times(index)?.start),
     }
 }
 
 /// When the last of `count` segments of `track` is decoded and shown, in ticks
 /// from the start of the presentation.
 fn end(track: &Track, count: usize) -> Option<i64> {
-    let decoded = track.decode_times(count.checked_sub(1)?)?.end;
     let shown = i64::try_from(track.end()).unwrap_or(i64::MAX);
-    Some(presentation_time(track, decoded.max(shown)))
+    let end = match track.kind {
+        MediaKind::Text => shown,
+        MediaKind::Video | MediaKind::Audio => shown.max(track.decode_times(count.checked_sub(1)?)?.end),
+    };
+    Some(presentation_time(track, end))
 }
 
 /// The stream of aligned renditions; `None` for none of them.

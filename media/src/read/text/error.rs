@@ -1,6 +1,6 @@
 //! Why a text cannot be read.
 
-use super::{CUES_MAX, FILE_SIZE_MAX};
+use super::{CUES_MAX, FILE_SIZE_MAX, TITLE_SIZE_MAX};
 
 /// A text, or a part of it, that cannot be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum Problem {
         /// Its size in bytes.
         size: usize,
     },
+    /// With the other texts of its title, more bytes than any real title has.
+    #[error("with the texts before it, over the limit of {TITLE_SIZE_MAX} bytes for a title")]
+    TitleTooLarge,
     /// More cues than any real text has.
     #[error("more than {CUES_MAX} cues")]
     TooManyCues,

@@ -50,6 +50,8 @@ pub fn webvtt_segment(document: &Document, cues: &[&Cue], map: TimestampMap) -> 
         header::write(&mut file, document, cues);
     }
     cues.iter().for_each(|cue| write_cue(&mut file, cue));
+    // Some readers put segments one behind the other: a cue ends here.
+    file.push('\n');
     file
 }
 
