@@ -14,6 +14,8 @@ pub enum Tier {
     Chunks,
     /// Parsed title indexes in memory.
     Indexes,
+    /// Titles shaped by the query of a URL, in memory.
+    Shapes,
     /// Rendered manifests in memory.
     Manifests,
 }
@@ -23,6 +25,7 @@ impl Tier {
         match self {
             Self::Chunks => "chunks_memory",
             Self::Indexes => "indexes_memory",
+            Self::Shapes => "shapes_memory",
             Self::Manifests => "manifests_memory",
         }
     }

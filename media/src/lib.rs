@@ -21,6 +21,7 @@ pub mod presentation;
 pub mod read;
 pub mod sample;
 pub mod segment;
+pub mod shape;
 pub mod smooth;
 pub mod text;
 pub mod text_segment;

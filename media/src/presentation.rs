@@ -5,6 +5,7 @@ mod cut;
 mod edits;
 mod indexed;
 pub(crate) mod naming;
+mod shaped;
 mod timeline;
 mod walk;
 
@@ -19,10 +20,13 @@ use crate::read::ism::TrackReference;
 use crate::read::mp4::{Movie, MovieTrack, ReadError};
 use crate::read::text::TextError;
 use crate::segment::{self, Grid, SegmentationOptions, SyncTrack};
+use crate::shape::Suffix;
 use crate::text::{self, ClosedCaptions, TextTrack};
 use crate::time::{self, Instant, Timescale};
 use crate::track::Track;
 use timeline::Timeline;
+
+pub use shaped::ShapeError;
 
 /// One source of a title.
 #[derive(Clone, Debug)]
@@ -58,6 +62,9 @@ pub struct Presentation {
     pub warnings: Vec<Warning>,
     /// How long segments were asked to be.
     pub target_duration: Duration,
+    /// What stands behind every URL of the title in manifests and headers: of a
+    /// title that is shaped, its [shape](crate::shape::Shape).
+    pub suffix: Suffix,
 }
 
 /// A track that is not served, and why; or a whole file, when nobody knows which
@@ -210,14 +217,17 @@ impl Presentation {
             skipped,
             warnings,
             target_duration: target,
+            suffix: Suffix::default(),
         })
     }
 
     /// How long the title plays: from the start of the presentation to the end
-    /// of its longest track.
+    /// of its longest track, or of its longest text when it has nothing else.
     #[must_use]
     pub fn duration(&self) -> Instant {
-        let ends = self.tracks.iter().map(|track| {
+        let texts = self.texts.iter().map(|text| &text.track);
+        let texts = texts.filter(|_| self.tracks.is_empty());
+        let ends = self.tracks.iter().chain(texts).map(|track| {
             let ticks = track.end().saturating_sub(track.presentation_time_offset);
             track.timescale.instant(i64::try_from(ticks).unwrap_or(i64::MAX))
         });
@@ -262,7 +272,7 @@ impl Presentation {
             .map(|text| size_of_val(text) + text.heap_size())
             .sum();
         let skipped = self.skipped.capacity() * size_of::<SkippedTrack>();
-        size_of_val(self) + self.name.capacity() + tracks + texts + skipped
+        size_of_val(self) + self.name.capacity() + self.suffix.heap_size() + tracks + texts + skipped
     }
 }
 

@@ -12,6 +12,8 @@
 //!                       each file once: head, then the rest of its moov
 //!                                              ▼
 //!                                Presentation::assemble → Title
+//!                                                            │ ?filter=, ?vbegin=, ?vend=
+//! Catalog::shaped ─────────────────── Presentation::shaped → Title
 //! ```
 
 mod catalog;
@@ -23,6 +25,7 @@ mod location;
 mod metrics;
 mod movie;
 mod packaging;
+mod shapes;
 mod text;
 mod title;
 
@@ -32,4 +35,5 @@ pub use load::{FILES_MAX, INDEX_BYTES_MAX};
 pub use location::{LocationError, resolve};
 pub use metrics::CatalogMetrics;
 pub use packaging::Packaging;
+pub use shapes::ShapeFault;
 pub use title::Title;

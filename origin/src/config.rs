@@ -37,7 +37,7 @@ pub struct OriginConfig {
     /// 16 MiB.
     pub chunk_bytes: u32,
     /// How titles are loaded, kept and cut. Sections `titles` and `packaging`,
-    /// key `cache.indexes`.
+    /// keys `cache.indexes` and `cache.shapes`.
     pub titles: CatalogConfig,
     /// How clients are served. Sections `http` and `drain`, key
     /// `cache.manifests`.
@@ -89,8 +89,13 @@ impl OriginConfig {
         let mut memory = |key, default| cache.within(key, default, ByteSize(0)..=MEMORY_MAX).as_usize();
         let chunk_cache_bytes = memory("chunks", ByteSize::mib(512));
         let index_bytes = memory("indexes", ByteSize::mib(128));
+        let shape_bytes = memory("shapes", ByteSize::mib(32));
         let manifest_bytes = memory("manifests", ByteSize::mib(64));
-        let titles = titles(root.section("titles"), root.section("packaging"), index_bytes);
+        let titles = CatalogConfig {
+            index_bytes,
+            shape_bytes,
+            ..titles(root.section("titles"), root.section("packaging"))
+        };
         let config = Self {
             listen,
             admin,
@@ -161,12 +166,14 @@ fn store(mut section: Section<'_>) -> StoreConfig {
     }
 }
 
-fn titles(mut titles: Section<'_>, mut packaging: Section<'_>, index_bytes: usize) -> CatalogConfig {
+/// The memory is another section's.
+fn titles(mut titles: Section<'_>, mut packaging: Section<'_>) -> CatalogConfig {
     let or_zero = Duration::ZERO..=TIME_MAX;
     let second = Duration::from_secs(1);
     let default = Packaging::default();
     CatalogConfig {
-        index_bytes,
+        index_bytes: 0,
+        shape_bytes: 0,
         ttl: titles.within("ttl", Duration::from_secs(60), or_zero.clone()),
         absent_ttl: titles.within("absent_ttl", second, or_zero),
         load_timeout: time(&mut titles, "load_timeout", Duration::from_secs(20)),

@@ -11,6 +11,7 @@ mod text;
 
 use crate::codec::Codec;
 use crate::presentation::Presentation;
+use crate::shape::Suffix;
 use crate::time::Instant;
 
 use super::rendition::{Rendition, sets};
@@ -45,6 +46,8 @@ struct Names<'a> {
     /// The title's name.
     title: &'a str,
     addressing: Addressing,
+    /// Behind every one of them.
+    suffix: &'a Suffix,
 }
 
 /// The MPD of a title, in which segments are named by their times.
@@ -59,6 +62,7 @@ pub fn mpd_with(presentation: &Presentation, addressing: Addressing) -> String {
     let names = Names {
         title: &presentation.name,
         addressing,
+        suffix: &presentation.suffix,
     };
     let tracks = presentation.tracks.iter().enumerate();
     let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));

@@ -18,6 +18,7 @@ use std::fmt::Write as _;
 
 use crate::codec::{Codec, MediaKind};
 use crate::presentation::Presentation;
+use crate::shape::Suffix;
 use crate::track::Track;
 
 use super::escape::{path_segment, quoted_string};
@@ -45,12 +46,12 @@ pub fn allows(codec: Codec) -> bool {
 /// track with an audio group, or for each audio group when there is no video.
 #[must_use]
 pub fn master(presentation: &Presentation) -> String {
-    master_with_query(presentation, "")
+    master_with(presentation, &presentation.suffix)
 }
 
-/// [`master`] with `query` behind every URI; with its `?`, or empty.
+/// [`master`] with `suffix` behind every URI, which holds the presentation's own.
 #[must_use]
-pub fn master_with_query(presentation: &Presentation, query: &str) -> String {
+pub fn master_with(presentation: &Presentation, suffix: &Suffix) -> String {
     let tracks = presentation.tracks.iter().enumerate();
     let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));
     let renditions = renditions.filter(|rendition| allows(rendition.codec));
@@ -59,11 +60,11 @@ pub fn master_with_query(presentation: &Presentation, query: &str) -> String {
     let groups = audio_group::groups(&audio);
     let offer = Offer::of(presentation);
     let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    let uri = |rendition: &Rendition<'_>| playlist_uri(&presentation.name, rendition.track) + query;
+    let uri = |rendition: &Rendition<'_>| playlist_uri(&presentation.name, rendition.track, suffix);
     for group in &groups {
         group.write(&mut playlist, |_, rendition| Some(uri(rendition)));
     }
-    offer.write(&mut playlist, presentation, query);
+    offer.write(&mut playlist, presentation, suffix);
     // Players start with the first variant, so the order of the title decides.
     for video in &videos {
         if groups.is_empty() {
@@ -82,8 +83,9 @@ pub fn master_with_query(presentation: &Presentation, query: &str) -> String {
 }
 
 /// The URI of a track's playlist, relative to the master's.
-fn playlist_uri(name: &str, track: &Track) -> String {
-    format!("{}.m3u8", path_segment(&format!("{name}-{}", track.token)))
+fn playlist_uri(name: &str, track: &Track, suffix: &Suffix) -> String {
+    let stem = path_segment(&format!("{name}-{}", track.token));
+    format!("{stem}.m3u8{suffix}")
 }
 
 /// Collects the attributes of a tag, `RFC 8216 §4.2`.

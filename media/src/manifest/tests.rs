@@ -74,6 +74,7 @@ fn presentation(tracks: Vec<Track>) -> Presentation {
         skipped: Vec::new(),
         warnings: Vec::new(),
         target_duration: Duration::from_secs(6),
+        suffix: crate::shape::Suffix::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 use strata_cache::{CacheMetrics, ChunkCache, DerivedCache, FillError, NegativeCache, Tier};
 use strata_media::segment::SegmentationOptions;
+use strata_media::shape::Shape;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -16,6 +17,7 @@ use super::freshness::Age;
 use super::load::Loader;
 use super::metrics::{CatalogMetrics, Check};
 use super::packaging::Packaging;
+use super::shapes::{ShapeFault, Shapes};
 use super::title::Title;
 use crate::source::{ObjectMeta, SourceError, SourceFault, Store, Tally};
 
@@ -27,6 +29,8 @@ const ABSENT_MAX: usize = 16_384;
 pub struct CatalogConfig {
     /// Bytes of memory the indexes may take together.
     pub index_bytes: usize,
+    /// Bytes of memory that shaped titles may take together.
+    pub shape_bytes: usize,
     /// After how long a title is compared with the store again.
     pub ttl: Duration,
     /// How long a title that cannot be served is not asked for again.
@@ -57,6 +61,7 @@ pub struct Catalog {
 struct Inner {
     loader: Loader,
     titles: DerivedCache<Title, LoadError>,
+    shapes: Shapes,
     failures: NegativeCache<LoadError>,
     loads: Semaphore,
     runtime: Handle,
@@ -85,10 +90,12 @@ impl Catalog {
             file_concurrency: config.file_concurrency,
         };
         let titles = DerivedCache::new(config.index_bytes, runtime.clone(), Tier::Indexes, cache_metrics);
+        let shapes = Shapes::new(config.shape_bytes, runtime.clone(), cache_metrics);
         Self {
             inner: Arc::new(Inner {
                 loader,
                 titles,
+                shapes,
                 failures: NegativeCache::new(ABSENT_MAX, config.absent_ttl),
                 loads: Semaphore::new(config.load_concurrency.clamp(1, Semaphore::MAX_PERMITS)),
                 runtime,
@@ -131,8 +138,25 @@ impl Catalog {
         self.load(stale.path(), None, other_than, tally).await
     }
 
+    /// `title` in `shape`: itself, if that is all of it.
+    ///
+    /// # Errors
+    /// [`ShapeFault`], the same for all who waited for the same one.
+    pub async fn shaped(
+        &self,
+        title: &Arc<Title>,
+        shape: &Shape,
+        tally: &Arc<Tally>,
+    ) -> Result<Arc<Title>, ShapeFault> {
+        if shape.is_whole() {
+            return Ok(Arc::clone(title));
+        }
+        self.inner.shapes.get(title, shape, tally).await
+    }
+
     /// Waits until nothing is being loaded.
     pub async fn drain(&self) {
+        self.inner.shapes.drain().await;
         self.inner.titles.drain().await;
     }
 

@@ -60,6 +60,7 @@ impl Source for Sample {
 fn config() -> CatalogConfig {
     CatalogConfig {
         index_bytes: 1 << 20,
+        shape_bytes: 1 << 20,
         ttl: Duration::from_secs(3600),
         absent_ttl: Duration::from_secs(3600),
         load_timeout: Duration::from_secs(30),

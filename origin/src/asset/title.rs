@@ -31,7 +31,8 @@ pub struct Title {
     manifest: Option<ObjectMeta>,
     fingerprint: u128,
     modified: Option<SystemTime>,
-    freshness: Freshness,
+    /// That of the title as a whole, when this is a shape of it.
+    freshness: Arc<Freshness>,
 }
 
 /// What a title is made of.
@@ -78,7 +79,26 @@ impl Title {
             manifest: parts.manifest,
             fingerprint,
             modified,
-            freshness: Freshness::new(now),
+            freshness: Arc::new(Freshness::new(now)),
+        }
+    }
+
+    /// A shape of the title: of the same sources, and doubted and renewed with it.
+    pub(super) fn with_presentation(&self, presentation: Presentation) -> Self {
+        let mut hasher = Xxh3::new();
+        hasher.update(&self.fingerprint.to_le_bytes());
+        hasher.update(presentation.suffix.as_str().as_bytes());
+        Self {
+            path: self.path.clone(),
+            smooth: Streams::of(&presentation),
+            presentation,
+            packaging: self.packaging,
+            objects: self.objects.clone(),
+            absent: self.absent.clone(),
+            manifest: self.manifest.clone(),
+            fingerprint: hasher.digest128(),
+            modified: self.modified,
+            freshness: Arc::clone(&self.freshness),
         }
     }
 

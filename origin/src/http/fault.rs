@@ -1,12 +1,15 @@
 //! What is answered when something is wrong: the one place where errors become
 //! statuses.
 
+use std::borrow::Cow;
+
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use strata_node::headers;
 use strata_node::title_path::PathError;
 
-use crate::asset::LoadError;
+use super::query::QueryError;
+use crate::asset::{LoadError, ShapeFault};
 use crate::source::{SourceError, SourceFault};
 
 /// Seconds after which a client may ask again when the store is down.
@@ -26,8 +29,11 @@ pub(super) enum Fault {
     #[error("{0}")]
     Path(#[from] PathError),
     /// A parameter of the query has a value that it cannot have.
-    #[error("the query's {0} has a value that it cannot have")]
-    Query(&'static str),
+    #[error("{0}")]
+    Query(#[from] QueryError),
+    /// The title cannot be served in the shape asked for.
+    #[error("{0}")]
+    Shape(#[from] ShapeFault),
     /// The title does not offer this.
     #[error("the title does not offer this")]
     Resource,
@@ -113,6 +119,11 @@ impl Fault {
                 "query",
                 "a parameter of the query has a value that it cannot have",
             ),
+            Self::Shape(ShapeFault::Nothing(_)) => Verdict::new(
+                StatusCode::NOT_FOUND,
+                "shaped_away",
+                "nothing is left of the title",
+            ),
             Self::Resource => Verdict::new(
                 StatusCode::NOT_FOUND,
                 "no_resource",
@@ -131,7 +142,19 @@ impl Fault {
                 "range",
                 "these bytes do not exist",
             ),
-            Self::Bug(_) => Verdict::new(StatusCode::INTERNAL_SERVER_ERROR, "bug", "internal error"),
+            Self::Bug(_) | Self::Shape(ShapeFault::Lost) => {
+                Verdict::new(StatusCode::INTERNAL_SERVER_ERROR, "bug", "internal error")
+            }
+        }
+    }
+
+    /// What the client is told. Of what it asked for itself it is told all there
+    /// is to say.
+    pub(super) fn text(&self) -> Cow<'static, str> {
+        match self {
+            Self::Query(error) => error.to_string().into(),
+            Self::Shape(ShapeFault::Nothing(error)) => error.to_string().into(),
+            _ => self.verdict().text.into(),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::coding::{self, Coding};
 use super::fault::Fault;
-use super::query::query_for;
+use super::query::suffix_for;
 use super::route::Resource;
 use crate::asset::Title;
 use crate::source::Tally;
@@ -97,17 +97,21 @@ fn render(title: &Title, resource: Resource) -> String {
         Resource::Mpd => dash::mpd(presentation),
         Resource::NumberedMpd => dash::mpd_with(presentation, Addressing::Number),
         Resource::Master { media, is_default } => {
-            let query = if is_default { "" } else { query_for(media) };
+            let suffix = if is_default {
+                presentation.suffix.clone()
+            } else {
+                suffix_for(media, &presentation.suffix)
+            };
             match media {
-                HlsMedia::FragmentedMp4 => hls::master_with_query(presentation, query),
+                HlsMedia::FragmentedMp4 => hls::master_with(presentation, &suffix),
                 HlsMedia::TransportStream => {
-                    hls::ts::master(presentation, title.packaging().hls_streams, query)
+                    hls::ts::master(presentation, title.packaging().hls_streams, &suffix)
                 }
             }
         }
         Resource::MediaPlaylist { track } => hls::media(presentation, track),
         // The names of segments say what they are.
-        Resource::TsPlaylist { tracks } => hls::ts::media(presentation, &tracks.places(), ""),
+        Resource::TsPlaylist { tracks } => hls::ts::media(presentation, &tracks.places()),
         Resource::Text(text) => text.render(presentation),
         Resource::ClientManifest => smooth::client_manifest(presentation, title.smooth()),
         Resource::Init { .. }

@@ -126,7 +126,7 @@ impl<'p> Route<'p> {
     }
 
     /// Finds what the path means in `title`, with the choices of its query; `None`: the title lacks it.
-    pub(super) fn resolve(&self, title: &Title, query: Query) -> Option<Resource> {
+    pub(super) fn resolve(&self, title: &Title, query: &Query) -> Option<Resource> {
         if let Some(text) = TextResource::resolve(self, title, query.hls_media) {
             return Some(Resource::Text(text));
         }
@@ -180,12 +180,12 @@ impl<'p> Route<'p> {
 
     /// What a cache in front may fetch ahead once it has `resource`, which this
     /// path means: the value of a `Link` header (`RFC 8288`).
-    pub(super) fn link(&self, resource: Resource) -> Option<HeaderValue> {
+    pub(super) fn link(&self, resource: Resource, title: &Title) -> Option<HeaderValue> {
         match (self, resource) {
             (
                 Self::Fragment(request),
                 Resource::Fragment { fragment, .. } | Resource::Text(TextResource::Fragment { fragment, .. }),
-            ) => HeaderValue::try_from(request.link_to(fragment.next?)).ok(),
+            ) => HeaderValue::try_from(request.link_to(fragment.next?, &title.presentation().suffix)).ok(),
             _ => None,
         }
     }

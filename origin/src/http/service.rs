@@ -145,7 +145,8 @@ impl Front {
         exchange: &mut Exchange,
     ) -> Result<Answer, Fault> {
         let query = Query::parse(request.uri().query())?;
-        let resource = route.resolve(title, query).ok_or(Fault::Resource)?;
+        let title = &self.catalog.shaped(title, &query.shape, &exchange.tally).await?;
+        let resource = route.resolve(title, &query).ok_or(Fault::Resource)?;
         exchange.kind = Kind::from(resource);
         let coding = if resource.is_characters() {
             Coding::negotiate(request.headers())
@@ -156,7 +157,7 @@ impl Front {
         let validators = Validators::new(etag, title.modified());
         let mut headers =
             representation_headers(resource, title, coding, &validators, &self.config.cache_control);
-        headers.extend(route.link(resource).map(|link| (LINK, link)));
+        headers.extend(route.link(resource, title).map(|link| (LINK, link)));
         match validators.weigh(request.headers()) {
             Verdict::Proceed => {}
             Verdict::NotModified => return Ok(Answer::empty(StatusCode::NOT_MODIFIED, headers)),
@@ -306,7 +307,7 @@ impl Front {
         } else {
             tracing::debug!(status, path, request_id, reason = %fault, "request refused");
         }
-        let text = Bytes::from(format!("{}\n", verdict.text));
+        let text = Bytes::from(format!("{}\n", fault.text()));
         Answer {
             status: verdict.status,
             headers: fault.headers(&self.config.cache_control.absent),

@@ -17,6 +17,7 @@ mod operator;
 mod ranges;
 mod replaced;
 mod rig;
+mod shaping;
 mod shared;
 mod smooth;
 mod texts;

@@ -9,7 +9,7 @@ use super::{Addressing, FIRST_SEGMENT_NUMBER, Names};
 
 /// The template of the segments of `track`.
 pub(super) fn template(names: Names<'_>, track: &Track) -> Element {
-    let name = path_segment(names.title);
+    let (name, suffix) = (path_segment(names.title), names.suffix);
     let (first, media) = match names.addressing {
         Addressing::Time => (None, "$Time$.dash"),
         Addressing::Number => (Some(FIRST_SEGMENT_NUMBER), "$Number$.m4s"),
@@ -18,8 +18,11 @@ pub(super) fn template(names: Names<'_>, track: &Track) -> Element {
         .with("timescale", track.timescale.get())
         .with("presentationTimeOffset", track.presentation_time_offset)
         .with_some("startNumber", first)
-        .with("initialization", format_args!("{name}-$RepresentationID$.dash"))
-        .with("media", format_args!("{name}-$RepresentationID$-{media}"))
+        .with(
+            "initialization",
+            format_args!("{name}-$RepresentationID$.dash{suffix}"),
+        )
+        .with("media", format_args!("{name}-$RepresentationID$-{media}{suffix}"))
         .containing([timeline(track)])
 }
 

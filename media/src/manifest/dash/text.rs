@@ -38,15 +38,15 @@ pub(super) fn element(id: usize, text: &TextTrack, names: Names<'_>) -> Element 
                 .is_segmented()
                 .then(|| segment_timeline::template(names, &text.track)),
         )
-        .containing([representation(text, names.title)])
+        .containing([representation(text, names)])
 }
 
-fn representation(text: &TextTrack, name: &str) -> Element {
+fn representation(text: &TextTrack, names: Names<'_>) -> Element {
     let track = &text.track;
     let codecs = track.codec().filter(|_| text.form.is_segmented());
     let file = |ending: &str| {
-        let stem = path_segment(&format!("{name}-{}", track.token));
-        Element::text("BaseURL", &format!("{stem}.{ending}"))
+        let stem = path_segment(&format!("{}-{}", names.title, track.token));
+        Element::text("BaseURL", &format!("{stem}.{ending}{}", names.suffix))
     };
     Element::new("Representation")
         .with("id", &track.token)

@@ -16,12 +16,13 @@ pub fn media(presentation: &Presentation, track: usize) -> String {
         return String::new();
     };
     let stem = path_segment(&format!("{}-{}", presentation.name, track.token));
+    let suffix = &presentation.suffix;
     let durations = durations_us(track);
     let mut playlist = head(VERSION, &durations);
     // Writing to a String cannot fail.
-    let _ = writeln!(playlist, "#EXT-X-MAP:URI=\"hls/{stem}.m4s\"");
+    let _ = writeln!(playlist, "#EXT-X-MAP:URI=\"hls/{stem}.m4s{suffix}\"");
     write_segments(&mut playlist, &durations, |number| {
-        format!("hls/{stem}-{number}.m4s")
+        format!("hls/{stem}-{number}.m4s{suffix}")
     });
     playlist
 }

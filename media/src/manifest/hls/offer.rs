@@ -3,6 +3,7 @@
 
 use crate::language;
 use crate::presentation::Presentation;
+use crate::shape::Suffix;
 use crate::text::{ClosedCaptions, TextRole, TextTrack};
 use crate::track::Bandwidth;
 
@@ -51,9 +52,9 @@ impl Offer {
         }
     }
 
-    /// Writes an `EXT-X-MEDIA` for each text, `query` behind its URI, and each service
+    /// Writes an `EXT-X-MEDIA` for each text, `suffix` behind its URI, and each service
     /// of closed captions.
-    pub(super) fn write(&self, playlist: &mut String, presentation: &Presentation, query: &str) {
+    pub(super) fn write(&self, playlist: &mut String, presentation: &Presentation, suffix: &Suffix) {
         let names = unique_names(&presentation.texts);
         for (index, (text, name)) in presentation.texts.iter().zip(names).enumerate() {
             let is_forced = text.traits.role == TextRole::Forced;
@@ -72,7 +73,7 @@ impl Offer {
                 .plain("AUTOSELECT", yes_or_no(is_selected))
                 .plain("FORCED", yes_or_no(is_forced))
                 .quoted_some("CHARACTERISTICS", characteristics(text).as_deref())
-                .quoted("URI", &(playlist_uri(&presentation.name, &text.track) + query))
+                .quoted("URI", &playlist_uri(&presentation.name, &text.track, suffix))
                 .write_to(playlist);
         }
         self.write_closed_captions(playlist);

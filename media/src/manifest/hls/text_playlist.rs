@@ -19,10 +19,11 @@ pub fn text(presentation: &Presentation, text: usize, media: HlsMedia) -> String
         HlsMedia::TransportStream => "",
     };
     let stem = path_segment(&format!("{}-{}", presentation.name, text.track.token));
+    let suffix = &presentation.suffix;
     let durations = durations_us(&text.track);
     let mut playlist = head(VERSION, &durations);
     write_segments(&mut playlist, &durations, |number| {
-        format!("{folder}{stem}-{number}.webvtt")
+        format!("{folder}{stem}-{number}.webvtt{suffix}")
     });
     playlist
 }

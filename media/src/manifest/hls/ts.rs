@@ -7,6 +7,7 @@
 use crate::codec::MediaKind;
 use crate::multiplex::{Multiplex, carriage_of};
 use crate::presentation::Presentation;
+use crate::shape::Suffix;
 use crate::track::{Bandwidth, Track};
 
 use super::super::escape::path_segment;
@@ -40,10 +41,10 @@ pub fn allows(track: &Track) -> bool {
 }
 
 /// The multivariant playlist of a title: a variant for each pairing of a video track
-/// with an audio group, or for each audio group when there is no video. `query` is
-/// put behind every URI; with its `?`, or empty.
+/// with an audio group, or for each audio group when there is no video. `suffix`,
+/// which holds the presentation's own, stands behind every URI.
 #[must_use]
-pub fn master(presentation: &Presentation, streams: Streams, query: &str) -> String {
+pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) -> String {
     let tracks = presentation.tracks.iter().enumerate();
     let allowed = tracks.filter(|(_, track)| allows(track));
     let renditions = allowed.filter_map(|(index, track)| Rendition::new(index, track));
@@ -59,7 +60,7 @@ pub fn master(presentation: &Presentation, streams: Streams, query: &str) -> Str
         } else {
             streams
         },
-        query,
+        suffix,
     };
     let has_texts = !presentation.texts.is_empty();
     let has_groups = has_texts || groups.iter().any(|group| title.offers_choice(group, &videos));
@@ -71,7 +72,7 @@ pub fn master(presentation: &Presentation, streams: Streams, query: &str) -> Str
             (!is_within).then(|| title.uri(&[rendition]))
         });
     }
-    title.offer.write(&mut playlist, presentation, query);
+    title.offer.write(&mut playlist, presentation, suffix);
     let without_sound = groups.is_empty().then_some(None);
     let choices: Vec<_> = groups.iter().map(Some).chain(without_sound).collect();
     // Players start with the first variant, so the order of the title decides.
@@ -84,10 +85,9 @@ pub fn master(presentation: &Presentation, streams: Streams, query: &str) -> Str
 }
 
 /// The playlist of the stream with the presentation's tracks `tracks` (0-based, in the
-/// order of its name); empty if there is no such track. `query` is put behind every
-/// URI.
+/// order of its name); empty if there is no such track.
 #[must_use]
-pub fn media(presentation: &Presentation, tracks: &[usize], query: &str) -> String {
+pub fn media(presentation: &Presentation, tracks: &[usize]) -> String {
     let tracks: Vec<&Track> = tracks
         .iter()
         .filter_map(|index| presentation.tracks.get(*index))
@@ -96,10 +96,11 @@ pub fn media(presentation: &Presentation, tracks: &[usize], query: &str) -> Stri
     let Some(multiplex) = Multiplex::new(tracks) else {
         return String::new();
     };
+    let suffix = &presentation.suffix;
     let durations = multiplex.durations_us();
     let mut playlist = head(VERSION, &durations);
     write_segments(&mut playlist, &durations, |number| {
-        format!("{stem}-{number}.ts{query}")
+        format!("{stem}-{number}.ts{suffix}")
     });
     playlist
 }
@@ -137,7 +138,7 @@ struct Title<'a> {
     presentation: &'a Presentation,
     offer: Offer,
     streams: Streams,
-    query: &'a str,
+    suffix: &'a Suffix,
 }
 
 impl Title<'_> {
@@ -152,7 +153,7 @@ impl Title<'_> {
 
     fn uri(&self, renditions: &[&Rendition<'_>]) -> String {
         let tracks: Vec<&Track> = renditions.iter().map(|rendition| rendition.track).collect();
-        format!("{}.m3u8{}", stem(self.presentation, &tracks), self.query)
+        format!("{}.m3u8{}", stem(self.presentation, &tracks), self.suffix)
     }
 
     fn bandwidth(&self, renditions: &[&Rendition<'_>]) -> Bandwidth {

@@ -30,8 +30,8 @@ pub(super) fn stream_index(presentation: &Presentation, streams: &Streams, strea
         MediaKind::Text => "text",
     };
     // Letters, digits and -._~ only: it needs no escape in the template.
-    let name = &stream.name;
-    let url = format!("QualityLevels({{bitrate}})/Fragments({name}={{start time}})");
+    let (name, suffix) = (&stream.name, &presentation.suffix);
+    let url = format!("QualityLevels({{bitrate}})/Fragments({name}={{start time}}){suffix}");
     let levels = stream.levels.iter().enumerate();
     Element::new("StreamIndex")
         .with("Type", kind)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::shape::Suffix;
 use crate::smooth::Noun;
 
 /// What a URL behind the title names, as in
@@ -48,10 +49,11 @@ impl FragmentRequest {
     }
 
     /// Value of the `Link` header that names the fragment after this one, whose
-    /// time is `next`, for caches that fetch ahead.
+    /// time is `next`, for caches that fetch ahead. `suffix` is the presentation's.
     #[must_use]
-    pub fn link_to(&self, next: u64) -> String {
-        format!("<{}({}={next})>; rel=\"next\"", noun_name(self.noun), self.stream)
+    pub fn link_to(&self, next: u64, suffix: &Suffix) -> String {
+        let noun = noun_name(self.noun);
+        format!("<{noun}({}={next}){suffix}>; rel=\"next\"", self.stream)
     }
 }
 
@@ -121,8 +123,12 @@ mod tests {
     fn the_next_fragment_is_named_beside_this_one() {
         let request = FragmentRequest::parse("QualityLevels(652000)/Fragments(video=0)").unwrap();
         assert_eq!(
-            request.link_to(4_800_000),
+            request.link_to(4_800_000, &Suffix::default()),
             "<Fragments(video=4800000)>; rel=\"next\""
+        );
+        assert_eq!(
+            request.link_to(4_800_000, &Suffix::default().and("vbegin", "5")),
+            "<Fragments(video=4800000)?vbegin=5>; rel=\"next\""
         );
     }
 }

@@ -69,6 +69,7 @@ pub(super) fn title_of(count: u64, duration: u64, offset: u64) -> Presentation {
         skipped: Vec::new(),
         warnings: Vec::new(),
         target_duration: Duration::from_secs(6),
+        suffix: crate::shape::Suffix::default(),
     }
 }
 

@@ -1,0 +1,42 @@
+//! Shaping: which of a title's tracks are served, as a URL asks for it.
+//!
+//! A shaped title is a [`Presentation`](crate::presentation::Presentation) of its
+//! own, derived from the title's. Everything that is made of a presentation
+//! (manifests, plans, names) is made of the derived one in the same way. Its
+//! [`Suffix`] stands behind every URL a manifest of it holds, so that what is
+//! asked for next is shaped alike, and a cache in front keeps each shape apart.
+
+pub mod filter;
+mod suffix;
+
+pub use filter::{Filter, FilterError};
+pub use suffix::Suffix;
+
+/// What a URL wants of a title.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// The tracks that are served; `None` for all of them.
+    pub filter: Option<Filter>,
+}
+
+impl Shape {
+    /// Whether it is all of the title.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.filter.is_none()
+    }
+
+    /// What stands behind every URL of a title of this shape. Two shapes that are
+    /// written differently and mean the same, but for the order of their terms,
+    /// have the same one.
+    #[must_use]
+    pub fn suffix(&self) -> Suffix {
+        let filter = self.filter.as_ref().map(ToString::to_string);
+        let filter = filter.map(|filter| ("filter", filter));
+        filter
+            .into_iter()
+            .fold(Suffix::default(), |suffix, (name, value)| {
+                suffix.and(name, &value)
+            })
+    }
+}

@@ -1,0 +1,122 @@
+//! Titles shaped by the query of a URL.
+
+use crate::rig::Rig;
+
+const TITLE: &str = "/harbour.ism";
+
+/// `type=="audio"||MaxHeight<=144`, encoded.
+const SMALL: &str = "filter=type%3D%3D%22audio%22%7C%7CMaxHeight%3C%3D144";
+
+/// The URLs that a manifest of any format holds.
+fn urls(manifest: &str) -> Vec<&str> {
+    let quoted = ["initialization=\"", "media=\"", "Url=\"", "URI=\""];
+    let quoted = quoted.iter().flat_map(|mark| {
+        let parts = manifest.split(mark).skip(1);
+        parts.filter_map(|part| part.split('"').next())
+    });
+    let lines = manifest.lines();
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '<', ' ']));
+    quoted.chain(lines).collect()
+}
+
+#[tokio::test]
+async fn a_filter_leaves_tracks_out_of_every_format() {
+    let rig = Rig::start().await;
+    for manifest in [".mpd", "Manifest", ".m3u8", ".m3u8?hls_fmp4=false"] {
+        let mark = if manifest.contains('?') { '&' } else { '?' };
+        let whole = rig.get(&format!("{TITLE}/{manifest}")).await;
+        let shaped = rig.get(&format!("{TITLE}/{manifest}{mark}{SMALL}")).await;
+        assert_eq!(shaped.status, 200, "{}", shaped.text());
+        assert_ne!(shaped.header("etag"), whole.header("etag"));
+        assert!(shaped.body.len() < whole.body.len(), "{manifest}");
+        assert!(shaped.text().contains("audio_fra"), "{}", shaped.text());
+        for url in urls(shaped.text()) {
+            assert!(url.contains(SMALL), "{manifest}: {url}");
+        }
+        assert!(!urls(shaped.text()).is_empty(), "{manifest}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_shaped_manifest_names_is_there_and_what_is_left_out_is_not() {
+    let rig = Rig::start().await;
+    let master = rig.playlist(&format!("{TITLE}/.m3u8?{SMALL}")).await;
+    for name in &master {
+        for segment in &rig.playlist(&format!("{TITLE}/{name}")).await[..2] {
+            let answer = rig.get(&format!("{TITLE}/{segment}")).await;
+            assert_eq!(answer.status, 200, "{segment}");
+            let (plain, _) = segment.split_once('?').unwrap();
+            let plain = rig.get(&format!("{TITLE}/{plain}")).await;
+            assert_eq!(answer.body, plain.body, "{segment}");
+            assert_ne!(answer.header("etag"), plain.header("etag"), "{segment}");
+        }
+    }
+    let whole = rig.playlist(&format!("{TITLE}/.m3u8")).await;
+    let is_left_out = |name: &&String| master.iter().all(|kept| !kept.starts_with(name.as_str()));
+    let left_out: Vec<_> = whole.iter().filter(is_left_out).collect();
+    assert!(!left_out.is_empty());
+    for name in left_out {
+        let answer = rig.get(&format!("{TITLE}/{name}?{SMALL}")).await;
+        assert_eq!(answer.status, 404, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_link_to_the_next_fragment_is_shaped_too() {
+    let rig = Rig::start().await;
+    let manifest = rig.get(&format!("{TITLE}/Manifest?{SMALL}")).await;
+    let template = urls(manifest.text())[0].to_owned();
+    let bitrate = manifest.text().split("Bitrate=\"").nth(1).unwrap();
+    let first = template
+        .replace("{bitrate}", bitrate.split('"').next().unwrap())
+        .replace("{start time}", "0");
+    let fragment = rig.get(&format!("{TITLE}/{first}")).await;
+    assert_eq!(fragment.status, 200, "{first}");
+    let link = fragment.header("link");
+    assert!(link.ends_with(&format!("?{SMALL}>; rel=\"next\"")), "{link}");
+    let next = link.trim_start_matches('<').split('>').next().unwrap();
+    let folder = first.split_once('/').unwrap().0;
+    let next = rig.get(&format!("{TITLE}/{folder}/{next}")).await;
+    assert_eq!(next.status, 200, "{link}");
+}
+
+#[tokio::test]
+async fn filters_that_mean_the_same_are_the_same() {
+    let rig = Rig::start().await;
+    let one = rig.get(&format!("{TITLE}/.mpd?{SMALL}")).await;
+    let other = "filter=(+type+==+'audio'+)||maxheight<=\"144\""
+        .replace('<', "%3C")
+        .replace('"', "%22");
+    let other = rig.get(&format!("{TITLE}/.mpd?t=5&{other}")).await;
+    assert_eq!(other.status, 200, "{}", other.text());
+    assert_eq!(other.header("etag"), one.header("etag"));
+    assert_eq!(other.body, one.body);
+    assert_eq!(
+        rig.metric("strata_cache_fills_total{result=\"filled\",tier=\"shapes_memory\"}")
+            .await,
+        1.0
+    );
+}
+
+#[tokio::test]
+async fn a_bad_filter_is_answered_with_the_place_of_the_mistake() {
+    let rig = Rig::start().await;
+    let bad = rig
+        .get(&format!(
+            "{TITLE}/.mpd?filter=type%3D%3D%22audio%22%26%26bitrate%3C5"
+        ))
+        .await;
+    assert_eq!(bad.status, 400);
+    assert!(
+        bad.text().starts_with("filter: at character 15: expected "),
+        "{}",
+        bad.text()
+    );
+    assert_eq!(bad.header("cache-control"), "no-store");
+    let nothing = rig.get(&format!("{TITLE}/.mpd?filter=channels%3E100")).await;
+    assert_eq!(nothing.status, 404);
+    assert_eq!(nothing.text(), "the filter leaves no track\n");
+    // Not in a segment's URL either, nor a second time.
+    let nothing = rig.get(&format!("{TITLE}/.m3u8?filter=channels%3E100")).await;
+    assert_eq!(nothing.status, 404);
+}
