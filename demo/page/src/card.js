@@ -47,6 +47,8 @@ export class PlayerCard {
     this.#element.dataset.phase = 'loading';
     this.#element.dataset.protocol = this.#protocol;
     this.#get('.error').hidden = true;
+    this.#get('.captions').replaceChildren();
+    this.#get('.text').replaceChildren();
     this.#trail = [];
     this.#element.dataset.origin = '';
     this.#get('.by').textContent = '–';
@@ -55,7 +57,7 @@ export class PlayerCard {
     this.#engine = null;
     await old?.destroy();
     if (generation !== this.#generation) return;
-    const engine = new this.#engineClass(this.#video);
+    const engine = new this.#engineClass(this.#video, this.#get('.captions'));
     this.#engine = engine;
     engine.addEventListener('tracks', () => this.#drawChoices());
     engine.addEventListener('segment', ({ detail }) => this.#noteSegment(detail));
@@ -133,6 +135,7 @@ export class PlayerCard {
       this.#engine?.chooseRendition(chosen ? chosen.id : null);
     });
     this.#get('.language').addEventListener('change', ({ target }) => this.#engine?.chooseLanguage(Number(target.value)));
+    this.#get('.text').addEventListener('change', ({ target }) => this.#engine?.chooseText(target.value === 'off' ? null : Number(target.value)));
     drawPlay();
     drawSound();
   }
@@ -166,6 +169,8 @@ export class PlayerCard {
     fill(this.#get('.language'), languages.map(({ id, code }) => new Option(language(code), String(id))));
     const active = languages.find((one) => one.active);
     if (active) this.#get('.language').value = String(active.id);
+    const texts = this.#engine.texts().map(({ id, code }) => new Option(language(code), String(id)));
+    fill(this.#get('.text'), [new Option('Off', 'off'), ...texts]);
   }
 
   #noteSegment({ kind, origin, attempts }) {

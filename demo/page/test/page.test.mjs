@@ -13,6 +13,9 @@ const PLAYERS = ['hls.js', 'dash.js', 'shaka-player'];
 const HEIGHTS = [144, 240, 360, 720];
 const BELLS = { English: 880, French: 1320 };
 
+/** Words of a subtitle at the eighth second, in each language. */
+const SUBTITLES = { English: 'the bell strikes with it', French: 'la cloche sonne avec elle' };
+
 let demo;
 let browser;
 let page;
@@ -73,10 +76,25 @@ describe('the page', () => {
     });
   }
 
+  test('shows the subtitles that are chosen, in every player', async () => {
+    for (const [language, words] of Object.entries(SUBTITLES)) {
+      await all(async (player) => {
+        assert.deepEqual((await player.texts()).sort(), [...Object.keys(SUBTITLES), 'Off'].sort(), player.name);
+        await player.chooseText(language);
+        await player.seek(7);
+        await player.reads(words);
+      });
+    }
+    await all((player) => player.chooseText('Off'));
+  });
+
   test('plays HLS in shaka-player too', async () => {
     const shaka = players.at(-1);
     await shaka.chooseProtocol('hls');
     await shaka.advances(3);
+    await shaka.chooseText('French');
+    await shaka.reads(SUBTITLES.French);
+    await shaka.chooseText('Off');
     await shaka.seek(30);
     await shaka.chooseRendition(360);
     await shaka.advances(1);

@@ -83,6 +83,28 @@ export class Player {
     await this.#card.locator('.language').selectOption({ label: name });
   }
 
+  async texts() {
+    return this.#card.locator('.text option').allTextContents();
+  }
+
+  async chooseText(name) {
+    await this.#card.locator('.text').selectOption({ label: name });
+  }
+
+  /** Waits until a subtitle with this in it is on the picture, and returns all that is. */
+  async reads(words) {
+    await this.#until(
+      (video, { words }) => {
+        const tracks = [...video.textTracks].filter(({ mode }) => mode === 'showing');
+        const cues = tracks.flatMap(({ activeCues }) => [...(activeCues ?? [])].map(({ text }) => text ?? ''));
+        const drawn = video.closest('[data-player]').querySelector('.captions').textContent;
+        return [...cues, drawn].some((text) => text.includes(words));
+      },
+      { words },
+      `${this.name} to show ${JSON.stringify(words)}`,
+    );
+  }
+
   async chooseProtocol(protocol) {
     await this.#card.locator(`.protocols [data-protocol="${protocol}"]`).click();
     await this.#until((video) => video.currentTime > 0 && video.currentTime < 20, {}, `${this.name} to start over`);

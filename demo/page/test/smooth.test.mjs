@@ -9,24 +9,40 @@ import { Demo, openBrowser } from './demo.mjs';
 const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
 const HEIGHTS = [144, 240, 360, 720];
 
+/** Words of the subtitles at some seconds, in each language. */
+const SUBTITLES = {
+  2: { en: 'Dusk falls over the harbour', fr: 'Le soir tombe sur le port' },
+  8: { en: 'the bell strikes with it', fr: 'la cloche sonne avec elle' },
+  30: { en: 'The sun is nearly gone', fr: 'Le soleil a presque disparu' },
+};
+
 /** Time a player may take to get somewhere, on a busy machine. */
 const PATIENCE_MS = 30_000;
 
 /** The players: their scripts, and how they are told to play `url` in `video`. */
 const PLAYERS = {
   'dash.js': {
+    readsAt: [2, 8, 30],
     scripts: ['dashjs/dist/legacy/umd/dash.all.min.js', 'dashjs/dist/legacy/umd/dash.mss.min.js'],
     play(video, url) {
       const player = globalThis.dashjs.MediaPlayer().create();
       player.updateSettings({ debug: { logLevel: 0 } });
       player.on('error', ({ error }) => (globalThis.failure ??= error?.message ?? String(error)));
       player.initialize(video, url, true);
+      player.attachTTMLRenderingDiv(document.querySelector('.captions'));
+      globalThis.texts = () => player.getTracksFor('text').map(({ lang }) => lang);
+      globalThis.show = (index) => {
+        player.enableText(true);
+        player.setTextTrack(index);
+      };
       globalThis.heights = () => player.getRepresentationsByType('video').map(({ height }) => height);
       globalThis.languages = () => player.getTracksFor('audio').map(({ lang }) => lang);
     },
   },
   // Its fifth version reads no Smooth Streaming any more.
   'shaka-player 4': {
+    // It lists texts, and refuses every fragment of one: it makes no initialization for them.
+    readsAt: [],
     scripts: ['codem-isoboxer/dist/iso_boxer.min.js', 'shaka-player-4/dist/shaka-player.compiled.js'],
     async play(video, url) {
       const { shaka } = globalThis;
@@ -40,6 +56,11 @@ const PLAYERS = {
       } catch (error) {
         globalThis.failure ??= `shaka ${error.code}: ${error.data}`;
       }
+      globalThis.texts = () => player.getTextTracks().map(({ language }) => language);
+      globalThis.show = (index) => {
+        player.selectTextTrack(player.getTextTracks()[index]);
+        player.setTextTrackVisibility(true);
+      };
       const distinct = (values) => [...new Set(values)];
       globalThis.heights = () => distinct(player.getVariantTracks().map(({ height }) => height));
       globalThis.languages = () => distinct(player.getVariantTracks().map(({ language }) => language));
@@ -60,12 +81,12 @@ after(async () => {
 });
 
 describe('Smooth Streaming', () => {
-  for (const [name, { scripts, play }] of Object.entries(PLAYERS)) {
-    test(`plays in ${name}, from the start and after seeks, in all renditions and languages`, async () => {
+  for (const [name, { scripts, play, readsAt }] of Object.entries(PLAYERS)) {
+    test(`plays in ${name}, from the start and after seeks, in all renditions and languages, with texts`, async () => {
       const page = await browser.newPage();
       // A page of the balancer's own, whatever it says: players there need no other's permission.
       await page.goto(`${demo.about.balancer}/`);
-      await page.setContent('<!doctype html><video muted></video>');
+      await page.setContent('<!doctype html><video muted></video><div class="captions"></div>');
       for (const script of scripts) await page.addScriptTag({ path: packages + script });
       const url = demo.about.titles[0].dash.replace(/[^/]*$/, 'Manifest');
       await page.evaluate(`(${asFunction(play)})(document.querySelector('video'), ${JSON.stringify(url)})`);
@@ -78,6 +99,12 @@ describe('Smooth Streaming', () => {
         await page.evaluate(`document.querySelector('video').currentTime = ${seconds}`);
         await advances(page, 2);
       }
+      const texts = (await page.evaluate('texts()')).map((code) => code.slice(0, 2));
+      assert.deepEqual([...texts].sort(), ['en', 'fr']);
+      for (const language of texts) {
+        await page.evaluate(`show(${texts.indexOf(language)})`);
+        for (const seconds of readsAt) await reads(page, seconds, SUBTITLES[seconds][language]);
+      }
       await page.close();
     });
   }
@@ -87,6 +114,17 @@ describe('Smooth Streaming', () => {
 function asFunction(method) {
   const text = method.toString();
   return text.startsWith('async') ? text.replace(/^async \w+/, 'async function') : `function ${text.replace(/^\w+/, '')}`;
+}
+
+/** Seeks to shortly before `seconds` and waits until a subtitle with these words is shown. */
+async function reads(page, seconds, words) {
+  await page.evaluate(`document.querySelector('video').currentTime = ${seconds - 0.5}`);
+  const shown = (words) => {
+    const showing = [...document.querySelector('video').textTracks].filter(({ mode }) => mode === 'showing');
+    const cues = showing.flatMap(({ activeCues }) => [...(activeCues ?? [])].map(({ text }) => (text ?? '').replace(/<[^>]*>/g, '')));
+    return [...cues, document.querySelector('.captions').textContent].some((text) => text.includes(words));
+  };
+  await page.waitForFunction(shown, words, { timeout: PATIENCE_MS });
 }
 
 /** Waits until so many seconds have been played and their frames decoded. */

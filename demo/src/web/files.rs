@@ -7,9 +7,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::{Body, full, text};
 
 /// What the page may load: its own files, and media from any port of this
-/// machine, where the balancer is.
+/// machine, where the balancer is. A player makes its track of subtitles of `data:`.
 const POLICY: &str = "default-src 'self'; connect-src 'self' http://127.0.0.1:* http://localhost:*; \
-    media-src 'self' blob: http://127.0.0.1:* http://localhost:*; worker-src 'self' blob:; img-src 'self' data:; \
+    media-src 'self' blob: data: http://127.0.0.1:* http://localhost:*; worker-src 'self' blob:; img-src 'self' data:; \
     style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// The file at a path; `/` is `index.html`.

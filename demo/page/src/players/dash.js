@@ -24,6 +24,7 @@ export class DashEngine extends Engine {
           fastSwitchEnabled: true,
         },
         trackSwitchMode: { audio: 'alwaysReplace' },
+        text: { defaultEnabled: false },
       },
     });
     player.addResponseInterceptor(async (response) => {
@@ -35,8 +36,10 @@ export class DashEngine extends Engine {
     });
     player.on(events.STREAM_INITIALIZED, () => this.tracks());
     player.on(events.TRACK_CHANGE_RENDERED, () => this.tracks());
+    player.on(events.TEXT_TRACKS_ADDED, () => this.tracks());
     player.on(events.ERROR, ({ error }) => this.failure(error?.message ?? String(error)));
     player.attachView(this.video);
+    player.attachTTMLRenderingDiv(this.captions);
     player.setAutoPlay(true);
     player.attachSource(url);
   }
@@ -59,6 +62,16 @@ export class DashEngine extends Engine {
   chooseLanguage(id) {
     const track = this.#player.getTracksFor('audio').find(({ index }) => index === id);
     if (track) this.#player.setCurrentTrack(track);
+  }
+
+  texts() {
+    return (this.#player.getTracksFor('text') ?? []).map(({ lang }, id) => ({ id, code: lang }));
+  }
+
+  /** @param {number|null} id null shows none */
+  chooseText(id) {
+    this.#player.enableText(id !== null);
+    this.#player.setTextTrack(id ?? -1);
   }
 
   async destroy() {

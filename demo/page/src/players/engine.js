@@ -1,7 +1,7 @@
 // What the three players have in common for the page.
 //
 // An engine plays one URL in one video element and dispatches:
-//   tracks   renditions or languages are known or changed
+//   tracks   renditions, languages or texts are known or changed
 //   segment  detail {kind, origin, attempts}: a media segment arrived
 //   failure  detail {message}: playback cannot go on
 
@@ -12,10 +12,11 @@ export const BUFFER_SECONDS = 12;
 export const BUFFER_BEHIND_SECONDS = 6;
 
 export class Engine extends EventTarget {
-  /** @param {HTMLVideoElement} video */
-  constructor(video) {
+  /** @param {HTMLVideoElement} video @param {HTMLElement} captions over it, for players that draw text themselves */
+  constructor(video, captions) {
     super();
     this.video = video;
+    this.captions = captions;
   }
 
   /** Tells where a segment came from. `header` looks a response header up. */

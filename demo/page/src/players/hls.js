@@ -21,8 +21,9 @@ export class HlsEngine extends Engine {
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.tracks());
     hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => this.tracks());
     hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, () => this.tracks());
+    hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, () => this.tracks());
     hls.on(Hls.Events.FRAG_LOADED, (_, { frag, networkDetails }) => {
-      if (frag.sn !== 'initSegment') this.segment(frag.type === 'audio' ? 'audio' : 'video', (name) => networkDetails?.getResponseHeader?.(name));
+      if (frag.sn !== 'initSegment') this.segment(frag.type === 'main' ? 'video' : frag.type, (name) => networkDetails?.getResponseHeader?.(name));
     });
     hls.on(Hls.Events.ERROR, (_, { fatal, details, reason, response }) => {
       if (fatal) this.failure([details, reason, response?.code && `HTTP ${response.code}`].filter(Boolean).join(', '));
@@ -49,6 +50,15 @@ export class HlsEngine extends Engine {
 
   chooseLanguage(id) {
     this.#hls.audioTrack = id;
+  }
+
+  texts() {
+    return this.#hls.subtitleTracks.map(({ lang, name }, id) => ({ id, code: lang ?? name }));
+  }
+
+  /** @param {number|null} id null shows none */
+  chooseText(id) {
+    this.#hls.subtitleTrack = id ?? -1;
   }
 
   async destroy() {

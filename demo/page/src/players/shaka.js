@@ -20,7 +20,7 @@ export class ShakaEngine extends Engine {
       const kind = context.stream?.type ?? 'video';
       this.segment(kind, (name) => response.headers[name]);
     });
-    for (const event of ['trackschanged', 'audiotrackschanged', 'variantchanged', 'adaptation']) {
+    for (const event of ['trackschanged', 'texttrackschanged', 'audiotrackschanged', 'variantchanged', 'adaptation']) {
       player.addEventListener(event, () => this.tracks());
     }
     player.addEventListener('error', ({ detail }) => {
@@ -53,6 +53,15 @@ export class ShakaEngine extends Engine {
   chooseLanguage(id) {
     const track = this.#player.getAudioTracks()[id];
     if (track) this.#player.selectAudioTrack(track);
+  }
+
+  texts() {
+    return this.#player.getTextTracks().map(({ language }, id) => ({ id, code: language }));
+  }
+
+  /** @param {number|null} id null shows none */
+  chooseText(id) {
+    this.#player.selectTextTrack(id === null ? null : this.#player.getTextTracks()[id]);
   }
 
   async destroy() {
