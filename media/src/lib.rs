@@ -13,6 +13,7 @@
 //! 4. [`manifest`] writes the text players start from.
 
 pub mod codec;
+pub mod finding;
 pub mod language;
 pub mod manifest;
 pub mod multiplex;

@@ -5,7 +5,11 @@
 
 pub mod dash;
 pub mod hls;
+pub mod ism;
+mod left_out;
 pub mod smooth;
+
+pub use left_out::{LeftOut, left_out};
 
 mod escape;
 mod rendition;

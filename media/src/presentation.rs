@@ -1,6 +1,7 @@
 //! A title: its tracks on one timeline, cut on one grid.
 
 pub(crate) mod bandwidth;
+mod clip;
 mod cut;
 mod edits;
 mod indexed;
@@ -26,7 +27,7 @@ use crate::time::{self, Instant, Timescale};
 use crate::track::Track;
 use timeline::Timeline;
 
-pub use shaped::ShapeError;
+pub use shaped::{EdgeSegment, ShapeError, Shaping};
 
 /// One source of a title.
 #[derive(Clone, Debug)]

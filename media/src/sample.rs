@@ -6,6 +6,7 @@
 //! of samples.
 
 mod cursor;
+mod edges;
 mod fragments;
 mod layout;
 mod map;
@@ -13,6 +14,7 @@ mod run;
 mod table;
 
 pub use cursor::{Cursor, FragmentPlace, Place, TablePlace};
+pub(crate) use edges::{Edges, Head, Tail};
 pub use fragments::{FragmentClock, FragmentLayout, TrackExtends};
 pub use layout::{TableLayout, TableWalk};
 pub(crate) use map::{Piece, SampleMap};

@@ -136,7 +136,7 @@ impl SyncTrack {
 }
 
 /// The sync samples of `reference` that every track of `videos` has too.
-fn shared_syncs(reference: &SyncTrack, videos: &[SyncTrack]) -> Vec<i64> {
+pub(crate) fn shared_syncs(reference: &SyncTrack, videos: &[SyncTrack]) -> Vec<i64> {
     let mut positions = vec![0; videos.len()];
     let mut shared = Vec::new();
     for ticks in &reference.syncs {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{CodecConfig, FrameRate, MediaKind};
 use crate::plan::FileIndex;
-use crate::sample::{Cursor, Piece, SampleMap, Samples, TableError};
+use crate::sample::{Cursor, Edges, Piece, SampleMap, Samples, TableError};
 use crate::time::Timescale;
 
 /// Bits a second a track takes as it is served, container included.
@@ -107,8 +107,12 @@ impl Track {
     /// them before the segment is read, as in a fragmented file with an index.
     #[must_use]
     pub fn sample_count(&self, segment: usize) -> u32 {
-        self.cursors(segment)
-            .map_or(0, |(start, end)| self.samples.sample_count(start, end))
+        let edges = self.edges(segment);
+        let cut = edges.head.map_or(0, |head| head.skipped) + edges.tail.map_or(0, |tail| tail.dropped);
+        let count = self
+            .cursors(segment)
+            .map_or(0, |(start, end)| self.samples.sample_count(start, end));
+        count.saturating_sub(cut)
     }
 
     /// Ranges of [`Track::file`] with the table entries that `segment` needs in a
@@ -143,6 +147,7 @@ impl Track {
                 samples.push(sample);
             }
         }
+        self.edges(segment).cut(&mut samples);
         Ok(Samples(samples))
     }
 
@@ -152,7 +157,10 @@ impl Track {
     pub fn decode_times(&self, segment: usize) -> Option<Range<i64>> {
         let (start, end) = self.cursors(segment)?;
         let output = |cursor: Cursor| self.samples.decode_time(&cursor);
-        Some(output(start)..output(end))
+        let edges = self.edges(segment);
+        let start = edges.head.map_or_else(|| output(start), |head| head.decode_time);
+        let end = edges.tail.map_or_else(|| output(end), |tail| tail.decode_end);
+        Some(start..end)
     }
 
     /// The parts of `segment`; none for a segment that does not exist.
@@ -160,6 +168,15 @@ impl Track {
         self.cursors(segment)
             .map(|(start, end)| self.samples.pieces(start, end))
             .unwrap_or_default()
+    }
+
+    /// What a clip cuts off `segment`.
+    pub(crate) fn edges(&self, segment: usize) -> Edges {
+        let Edges { head, tail } = self.samples.edges;
+        Edges {
+            head: head.filter(|_| segment == 0),
+            tail: tail.filter(|_| segment + 1 == self.segments.len()),
+        }
     }
 
     /// Bytes of memory the track holds on the heap.

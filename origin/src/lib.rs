@@ -11,6 +11,7 @@
 //! - [`source`]: where titles are; bounded, timed, counted.
 //! - [`asset`]: titles, loaded once however many ask, kept like the store.
 //! - [`http`]: requests become plans, plans become responses.
+//! - [`InProcess`]: all of that without a socket.
 //! - [`Origin`]: all of it as a node, with its operator's listener and drain.
 //!
 //! # Invariants
@@ -22,6 +23,7 @@
 //! - Every node gives the same answer, `ETag` included, to the same request.
 
 mod config;
+mod in_process;
 mod origin;
 
 pub mod asset;
@@ -29,4 +31,5 @@ pub mod http;
 pub mod source;
 
 pub use config::{OriginConfig, Place, StoreConfig};
+pub use in_process::InProcess;
 pub use origin::{Origin, StartError, open, run};

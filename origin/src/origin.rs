@@ -6,20 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
-use strata_cache::{CacheMetrics, ChunkCache, ChunkCacheConfig};
+use strata_cache::ChunkCache;
 use strata_node::access_log::{AccessLog, AccessLogError};
 use strata_node::admin::{self, Admin, Readiness};
 use strata_node::listen::{self, ListenError};
 use strata_node::shutdown::Shutdown;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::asset::{Catalog, CatalogMetrics};
+use crate::asset::Catalog;
 use crate::config::{OriginConfig, Place};
-use crate::http::{self, Front, HttpMetrics};
-use crate::source::{FolderSource, S3ConnectError, S3Source, Source, SourceError, Store, StoreMetrics};
+use crate::http::{self, Front};
+use crate::in_process::InProcess;
+use crate::source::{FolderSource, S3ConnectError, S3Source, Source, SourceError, Store};
 
 /// Longest time to write what waits in the access log at the end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -99,35 +98,14 @@ impl Origin {
     /// # Errors
     /// [`StartError`].
     pub async fn bind(config: OriginConfig, source: Arc<dyn Source>) -> Result<Self, StartError> {
-        let registry = Registry::new();
-        let runtime = Handle::current();
-        let store_metrics = StoreMetrics::register(&registry)?;
-        let catalog_metrics = CatalogMetrics::register(&registry)?;
-        let http_metrics = HttpMetrics::register(&registry)?;
-        let cache_metrics = CacheMetrics::register(&registry)?;
-        let access_log = AccessLog::start(&config.access_log, &registry)?;
-        let store = Arc::new(Store::new(source, config.store.limits, store_metrics));
-        let chunk_config = ChunkCacheConfig {
-            capacity_bytes: config.chunk_cache_bytes,
-            chunk_bytes: config.chunk_bytes,
-        };
-        let chunks = ChunkCache::new(&chunk_config, runtime.clone(), &cache_metrics);
-        let catalog = Catalog::new(
-            Arc::clone(&store),
-            chunks.clone(),
-            config.titles,
-            runtime.clone(),
-            catalog_metrics,
-            &cache_metrics,
-        );
-        let front = Front::new(
-            catalog.clone(),
-            config.http,
-            runtime,
-            access_log.clone(),
-            http_metrics,
-            &cache_metrics,
-        );
+        let InProcess {
+            registry,
+            front,
+            catalog,
+            chunks,
+            store,
+            access_log,
+        } = InProcess::new(&config, source)?;
         let admin_listener = listen::bind("admin", "admin", config.admin).await?;
         let listener = listen::bind("origin", "listen", config.listen).await?;
         let readiness = Readiness::new();
@@ -138,7 +116,7 @@ impl Origin {
             listener,
             admin_listener,
             admin: Admin { registry, readiness },
-            front: Arc::new(front),
+            front,
             catalog,
             chunks,
             store,

@@ -10,6 +10,8 @@ mod private_data;
 mod request;
 mod streams;
 
+pub(super) use private_data::private_data;
+
 pub use codec::{Reason, allows};
 pub use request::FragmentRequest;
 pub use streams::{LeftOut, QualityLevel, Stream, Streams};

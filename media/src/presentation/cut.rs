@@ -8,7 +8,7 @@ use super::timeline::Timeline;
 use super::{Candidate, bandwidth, indexed};
 use crate::codec::{FrameRate, MediaKind};
 use crate::read::mp4::{FragmentIndex, MovieTrack, ReadError};
-use crate::sample::{Cursor, SampleMap};
+use crate::sample::{Cursor, Edges, SampleMap};
 use crate::segment::Grid;
 use crate::time::{Instant, Timescale};
 use crate::track::{Segment, Track};
@@ -68,6 +68,7 @@ pub(super) fn track(
             fragments: movie_track.fragments.clone(),
             heads: heads(movie_track, &timeline),
             decode_lead: timeline.decode_lead,
+            edges: Edges::default(),
             mean_duration: timeline.mean_duration(),
             runs: timeline.runs.iter().map(|run| run.later(offset)).collect(),
         },

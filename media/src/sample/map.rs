@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cursor, FragmentLayout, Place, Run, TableLayout};
+use super::{Cursor, Edges, FragmentLayout, Place, Run, TableLayout};
 
 /// Everything that reading a track's samples takes beside its source file.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct SampleMap {
     /// Added to composition offsets, and taken from decode times, so that no
     /// offset is negative: some readers misplace fragments with negative ones.
     pub(crate) decode_lead: i32,
+    /// What a clip leaves of the first and the last segment.
+    pub(crate) edges: Edges,
     /// Mean duration of a sample in ticks.
     pub(crate) mean_duration: u32,
 }

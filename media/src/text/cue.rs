@@ -104,10 +104,28 @@ impl Cue {
             && self.content == other.content
     }
 
+    /// Moves it earlier by `time`; what is before the start then is shown from there.
+    pub(crate) fn earlier(&mut self, time: Duration) {
+        self.start = self.start.saturating_sub(time);
+        self.end = self.end.saturating_sub(time);
+        move_earlier(&mut self.content, time);
+    }
+
     /// Bytes held on the heap.
     #[must_use]
     pub fn heap_size(&self) -> usize {
         self.identifier.capacity() + self.placement.heap_size() + nodes_heap_size(&self.content)
+    }
+}
+
+fn move_earlier(nodes: &mut Vec<Node>, time: Duration) {
+    nodes.retain(|node| !matches!(node, Node::Timestamp(moment) if *moment <= time));
+    for node in nodes {
+        match node {
+            Node::Text(_) => {}
+            Node::Timestamp(moment) => *moment = moment.saturating_sub(time),
+            Node::Element(element) => move_earlier(&mut element.children, time),
+        }
     }
 }
 

@@ -81,6 +81,14 @@ impl Document {
         }
     }
 
+    /// Leaves what is shown from `begin` on, which becomes the start.
+    pub(crate) fn begin_at(&mut self, begin: Duration) {
+        self.cues.retain(|cue| begin < cue.end);
+        for cue in &mut self.cues {
+            cue.earlier(begin);
+        }
+    }
+
     /// Bytes held on the heap.
     #[must_use]
     pub fn heap_size(&self) -> usize {

@@ -71,6 +71,26 @@ impl TextTrack {
         ))
     }
 
+    /// Leaves of the text what plays from `begin` to `end`, from the start of the
+    /// presentation; `track` is its track, cut there.
+    pub(crate) fn clip(&mut self, track: Track, begin: Duration, end: Option<Duration>, target: Duration) {
+        let bandwidth = self.track.bandwidth;
+        self.track = Track { bandwidth, ..track };
+        match &mut self.origin {
+            TextOrigin::Document(document) => {
+                if let Some(end) = end {
+                    document.end_at(end);
+                }
+                document.begin_at(begin);
+                weigh(&mut self.track, document, target);
+            }
+            TextOrigin::Samples(source) => {
+                let ticks = source.timescale.ticks_of(begin).unsigned_abs();
+                source.presentation_time_offset = source.presentation_time_offset.saturating_add(ticks);
+            }
+        }
+    }
+
     /// Bytes held on the heap.
     #[must_use]
     pub fn heap_size(&self) -> usize {

@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use strata_cache::{CacheMetrics, DerivedCache, FillError, Tier};
 use strata_media::presentation::ShapeError;
+use strata_media::sample::Samples;
 use strata_media::shape::Shape;
 use tokio::runtime::Handle;
 
+use super::samples::SamplesError;
 use super::title::Title;
 use crate::source::Tally;
+
+/// Segments that a clip begins or ends within, read at the same time.
+const EDGE_READS: usize = 8;
 
 /// Why a title cannot be served in a shape.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -16,6 +22,9 @@ pub enum ShapeFault {
     /// Nothing is left of it.
     #[error("{0}")]
     Nothing(#[from] ShapeError),
+    /// The samples that it is cut between cannot be had.
+    #[error("{0}")]
+    Samples(#[from] SamplesError),
     /// Deriving it ended without a result: a bug.
     #[error("shaping ended without a result")]
     Lost,
@@ -44,13 +53,22 @@ impl Shapes {
         // The fingerprint, so that a title loaded anew is shaped anew.
         let name = format!("{:032x}{}", title.fingerprint(), shape.suffix());
         let (title, shape) = (Arc::clone(title), shape.clone());
+        let reading = Arc::clone(tally);
         let fill = move || async move {
+            let shaping = title.presentation().shaping(&shape)?;
+            let tracks = &shaping.presentation().tracks;
+            let edges = shaping.needs().iter();
+            let edges = edges.filter_map(|edge| Some((tracks.get(edge.track)?, edge.segment)));
+            let reads = edges.map(|(track, segment)| title.samples(track, segment, &reading));
+            // Collected first, so that the future can be sent between threads.
+            let reads: Vec<_> = reads.collect();
+            let samples: Vec<Samples> = stream::iter(reads).buffered(EDGE_READS).try_collect().await?;
             // Walks every segment: milliseconds for a long title.
-            let shaping = tokio::task::spawn_blocking(move || {
-                let presentation = title.presentation().shaped(&shape)?;
+            let finishing = tokio::task::spawn_blocking(move || {
+                let presentation = shaping.finish(&samples)?;
                 Ok(Arc::new(title.with_presentation(presentation)))
             });
-            shaping.await.unwrap_or(Err(ShapeFault::Lost))
+            finishing.await.unwrap_or(Err(ShapeFault::Lost))
         };
         let looked = self.cache.get_or_fill(&name, fill).await;
         let looked = looked.map_err(|error| match error {

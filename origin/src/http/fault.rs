@@ -9,7 +9,7 @@ use strata_node::headers;
 use strata_node::title_path::PathError;
 
 use super::query::QueryError;
-use crate::asset::{LoadError, ShapeFault};
+use crate::asset::{LoadError, SamplesError, ShapeFault};
 use crate::source::{SourceError, SourceFault};
 
 /// Seconds after which a client may ask again when the store is down.
@@ -33,7 +33,7 @@ pub(super) enum Fault {
     Query(#[from] QueryError),
     /// The title cannot be served in the shape asked for.
     #[error("{0}")]
-    Shape(#[from] ShapeFault),
+    Shape(ShapeFault),
     /// The title does not offer this.
     #[error("the title does not offer this")]
     Resource,
@@ -142,7 +142,7 @@ impl Fault {
                 "range",
                 "these bytes do not exist",
             ),
-            Self::Bug(_) | Self::Shape(ShapeFault::Lost) => {
+            Self::Bug(_) | Self::Shape(_) => {
                 Verdict::new(StatusCode::INTERNAL_SERVER_ERROR, "bug", "internal error")
             }
         }
@@ -195,6 +195,24 @@ impl Fault {
     pub(super) fn is_change(&self) -> bool {
         let Self::Store(error) = self else { return false };
         matches!(error.fault, SourceFault::Changed | SourceFault::NotFound)
+    }
+}
+
+impl From<SamplesError> for Fault {
+    fn from(error: SamplesError) -> Self {
+        match error {
+            SamplesError::Corrupt { object, reason } => Self::Corrupt { object, reason },
+            SamplesError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<ShapeFault> for Fault {
+    fn from(fault: ShapeFault) -> Self {
+        match fault {
+            ShapeFault::Samples(error) => error.into(),
+            fault => Self::Shape(fault),
+        }
     }
 }
 

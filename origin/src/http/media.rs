@@ -3,17 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use strata_cache::Outcome;
 use strata_media::plan::{Part, Plan};
-use strata_media::read::mp4::{SegmentReader, SegmentStep};
-use strata_media::sample::Samples;
 use strata_media::smooth::{Fragment, Noun};
 use strata_media::track::Track;
 use strata_media::write::{fmp4, smooth};
@@ -21,10 +17,7 @@ use strata_media::write::{fmp4, smooth};
 use super::fault::Fault;
 use super::pieces::{ChunkId, PlanPiece, PlanPieces};
 use crate::asset::Title;
-use crate::source::{Piece, SourceError, SourceFault, SourceObject, Tally};
-
-/// Ranges of sample tables, or of the heads of fragments, read at the same time.
-const TABLE_READS: usize = 8;
+use crate::source::{Piece, SourceError, SourceFault, Tally};
 
 /// Plans media segment `segment` of `track`.
 pub(super) async fn plan(
@@ -33,7 +26,7 @@ pub(super) async fn plan(
     segment: usize,
     tally: &Arc<Tally>,
 ) -> Result<Plan, Fault> {
-    let samples = samples(title, track, segment, tally).await?;
+    let samples = title.samples(track, segment, tally).await?;
     checked(title, fmp4::media(track, segment, &samples))
 }
 
@@ -45,46 +38,8 @@ pub(super) async fn fragment(
     noun: Noun,
     tally: &Arc<Tally>,
 ) -> Result<Plan, Fault> {
-    let samples = samples(title, track, fragment.segment, tally).await?;
+    let samples = title.samples(track, fragment.segment, tally).await?;
     checked(title, smooth::fragment(track, fragment, noun, &samples))
-}
-
-/// The samples of segment `segment` of `track`, without their media.
-pub(super) async fn samples(
-    title: &Title,
-    track: &Track,
-    segment: usize,
-    tally: &Arc<Tally>,
-) -> Result<Samples, Fault> {
-    let object = title
-        .object(track.file)
-        .ok_or(Fault::Bug("a track without a file"))?;
-    let corrupt = |reason: String| Fault::Corrupt {
-        object: object.name().to_owned(),
-        reason,
-    };
-    let mut reader = SegmentReader::new(track, segment);
-    let mut supplied: Vec<Bytes> = Vec::new();
-    loop {
-        let step = reader.step(supplied);
-        match step.map_err(|error| corrupt(error.to_string()))? {
-            SegmentStep::Done(samples) => return Ok(samples),
-            SegmentStep::Need(ranges) => supplied = read(object, ranges, tally).await?,
-        }
-    }
-}
-
-/// The bytes of `ranges` of `object`, through the cache of chunks.
-pub(super) async fn read(
-    object: &SourceObject,
-    ranges: Vec<Range<u64>>,
-    tally: &Arc<Tally>,
-) -> Result<Vec<Bytes>, SourceError> {
-    let reads: Vec<_> = ranges
-        .into_iter()
-        .map(|range| object.read(range, tally))
-        .collect();
-    stream::iter(reads).buffered(TABLE_READS).try_collect().await
 }
 
 /// `plan`, if the files that it reads are as long as it takes them to be.

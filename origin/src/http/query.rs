@@ -2,10 +2,11 @@
 //! wants.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use strata_media::manifest::dash::Addressing;
-use strata_media::shape::{Filter, Shape, Suffix};
+use strata_media::shape::{Filter, Shape, Suffix, parse_moment};
 use strata_media::text::HlsMedia;
 
 /// A query; `None` where it says nothing. Unknown parameters are let pass, among
@@ -17,7 +18,7 @@ pub(super) struct Query {
     pub(super) hls_media: Option<HlsMedia>,
     /// `mpd_segment_template=time` or `=number`.
     pub(super) addressing: Option<Addressing>,
-    /// `filter=` leaves tracks out.
+    /// `filter=` leaves tracks out, `vbegin=` and `vend=` what plays before and behind.
     pub(super) shape: Shape,
 }
 
@@ -51,9 +52,19 @@ impl Query {
                     return Err(error("mpd_segment_template", "it is time or number"));
                 }
                 ("filter", value) => choices.shape.filter = filter(value)?,
+                ("vbegin", value) => choices.shape.begin = Some(moment("vbegin", value)?),
+                ("vend", value) => choices.shape.end = Some(moment("vend", value)?),
                 _ => {}
             }
         }
+        let shape = &mut choices.shape;
+        if shape
+            .end
+            .is_some_and(|end| end <= shape.begin.unwrap_or_default())
+        {
+            return Err(error("vend", "at character 0: expected a moment behind vbegin"));
+        }
+        shape.begin = shape.begin.filter(|begin| !begin.is_zero());
         Ok(choices)
     }
 }
@@ -85,6 +96,11 @@ fn filter(value: &str) -> Result<Option<Filter>, QueryError> {
     filter
         .map(Some)
         .map_err(|refusal| error("filter", &refusal.to_string()))
+}
+
+fn moment(parameter: &'static str, value: &str) -> Result<Duration, QueryError> {
+    let text = decoded(parameter, value)?;
+    parse_moment(&text).map_err(|refusal| error(parameter, &refusal.to_string()))
 }
 
 /// The characters that `value` stands for.
@@ -202,6 +218,27 @@ mod tests {
             assert_eq!(shape(query), encoded, "{query}");
         }
         assert!(shape("").is_whole() && shape("filter=").is_whole() && shape("filter=+&t=5").is_whole());
+    }
+
+    #[test]
+    fn a_stretch_of_time_is_read() {
+        let clip = shape("vbegin=5:46&vend=1668.5");
+        assert_eq!(clip.begin, Some(Duration::from_secs(346)));
+        assert_eq!(clip.suffix().as_str(), "?vbegin=346&vend=1668.5");
+        assert_eq!(shape("vend=0%3A05&filter=&vbegin=0").suffix().as_str(), "?vend=5");
+        assert!(shape("vbegin=0.0").is_whole());
+        for (query, reason) in [
+            ("vbegin=", "vbegin: at character 0: expected a digit"),
+            ("vend=5x", "vend: at character 1: expected a digit"),
+            ("vend=0", "vend: at character 0: expected a moment behind vbegin"),
+            (
+                "vbegin=5&vend=5",
+                "vend: at character 0: expected a moment behind vbegin",
+            ),
+        ] {
+            let error = Query::parse(Some(query)).unwrap_err().to_string();
+            assert!(error.starts_with(reason), "{query}: {error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{ALLOW, CONTENT_RANGE, LINK};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use strata_cache::CacheMetrics;
 use strata_media::plan::Plan;
 use strata_media::write::fmp4;
@@ -33,7 +33,7 @@ use super::range::{self, Selection};
 use super::route::{Resource, Route};
 use super::ts::{self, TsBody};
 use crate::asset::{Catalog, Title};
-use crate::source::Tally;
+use crate::source::{SourceError, Tally};
 
 /// Answers requests out of a catalog.
 #[derive(Debug)]
@@ -92,6 +92,17 @@ impl Front {
 
     pub(super) fn access_log(&self) -> &AccessLog {
         &self.access_log
+    }
+
+    /// Answers a `GET` of `target`, a path with its query, to somebody in this process.
+    pub async fn get(
+        self: &Arc<Self>,
+        target: Uri,
+    ) -> Response<impl http_body::Body<Data = Bytes, Error = SourceError> + Send + Unpin + use<>> {
+        let mut request = Request::new(());
+        *request.uri_mut() = target;
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        self.respond(&request, nowhere).await
     }
 
     /// Answers one request. Its own body is not read.

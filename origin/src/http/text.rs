@@ -12,9 +12,8 @@ use strata_media::text_segment::{self, Step, TextSegment};
 use strata_media::write::smooth;
 
 use super::fault::Fault;
-use super::media;
 use super::route::{Route, numbered};
-use crate::asset::Title;
+use crate::asset::{Title, read_ranges};
 use crate::source::Tally;
 
 /// One thing that a title offers of its texts, which are named by their places
@@ -207,7 +206,7 @@ async fn make(
         })?;
         match step {
             Step::Done(bytes) => return Ok(bytes),
-            Step::Need(ranges) => supplied = media::read(object, ranges, tally).await?,
+            Step::Need(ranges) => supplied = read_ranges(object, ranges, tally).await?,
         }
     }
 }

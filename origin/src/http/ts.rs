@@ -57,7 +57,7 @@ async fn samples_of(
 ) -> Result<Samples, Fault> {
     let mut all = Vec::new();
     for segment in segments {
-        all.extend(media::samples(title, track, segment, tally).await?.0);
+        all.extend(title.samples(track, segment, tally).await?.0);
     }
     Ok(Samples(all))
 }

@@ -18,7 +18,7 @@ const EAC3_SUB_FORMAT: [u8; 16] = [
 /// What a decoder needs of `config`, for a track of `bitrate` bits a second:
 /// parameter sets with start codes for pictures, the `AudioSpecificConfig` for
 /// AAC, what follows `WAVEFORMATEX` for other sound.
-pub(super) fn private_data(config: &CodecConfig, bitrate: u64) -> Vec<u8> {
+pub(in crate::manifest) fn private_data(config: &CodecConfig, bitrate: u64) -> Vec<u8> {
     let audio = match &config.details {
         Details::Audio(audio) => audio.clone(),
         Details::Video(_) | Details::Text => AudioDetails::default(),

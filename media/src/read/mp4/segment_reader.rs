@@ -48,6 +48,7 @@ pub enum SegmentStep {
 #[derive(Debug)]
 pub struct SegmentReader<'t> {
     track: &'t Track,
+    segment: usize,
     /// The parts yet to be read, in order.
     parts: VecDeque<Part>,
     asked: Vec<Range<u64>>,
@@ -76,6 +77,7 @@ impl<'t> SegmentReader<'t> {
         let pieces = track.pieces(segment);
         Self {
             track,
+            segment,
             parts: pieces.into_iter().flat_map(|piece| parts(track, piece)).collect(),
             asked: Vec::new(),
             samples: Vec::new(),
@@ -144,6 +146,7 @@ impl<'t> SegmentReader<'t> {
             sample.decode_time = sample.decode_time.saturating_sub(lead.into());
             sample.composition_offset = sample.composition_offset.saturating_add(lead);
         }
+        self.track.edges(self.segment).cut(&mut samples);
         Samples(samples)
     }
 }

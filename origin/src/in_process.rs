@@ -1,0 +1,86 @@
+//! An origin without sockets: for whoever wants its answers and is in the same
+//! process, such as a command that writes them to files.
+
+use std::sync::Arc;
+
+use prometheus::Registry;
+use strata_cache::{CacheMetrics, ChunkCache, ChunkCacheConfig};
+use strata_node::access_log::AccessLog;
+use tokio::runtime::Handle;
+
+use crate::asset::{Catalog, CatalogMetrics, LoadError, Title};
+use crate::config::OriginConfig;
+use crate::http::{Front, HttpMetrics};
+use crate::origin::StartError;
+use crate::source::{Source, SourceError, Store, StoreMetrics};
+
+/// The parts of an origin that answer: what every origin is built of.
+#[derive(Debug)]
+pub struct InProcess {
+    pub(crate) registry: Registry,
+    pub(crate) front: Arc<Front>,
+    pub(crate) catalog: Catalog,
+    pub(crate) chunks: ChunkCache<SourceError>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) access_log: AccessLog,
+}
+
+impl InProcess {
+    /// Puts them together over `source`. Of `config`, addresses are of no use.
+    ///
+    /// # Errors
+    /// [`StartError`], such as an access log that cannot be opened.
+    pub fn new(config: &OriginConfig, source: Arc<dyn Source>) -> Result<Self, StartError> {
+        let registry = Registry::new();
+        let runtime = Handle::current();
+        let store_metrics = StoreMetrics::register(&registry)?;
+        let catalog_metrics = CatalogMetrics::register(&registry)?;
+        let http_metrics = HttpMetrics::register(&registry)?;
+        let cache_metrics = CacheMetrics::register(&registry)?;
+        let access_log = AccessLog::start(&config.access_log, &registry)?;
+        let store = Arc::new(Store::new(source, config.store.limits.clone(), store_metrics));
+        let chunk_config = ChunkCacheConfig {
+            capacity_bytes: config.chunk_cache_bytes,
+            chunk_bytes: config.chunk_bytes,
+        };
+        let chunks = ChunkCache::new(&chunk_config, runtime.clone(), &cache_metrics);
+        let catalog = Catalog::new(
+            Arc::clone(&store),
+            chunks.clone(),
+            config.titles.clone(),
+            runtime.clone(),
+            catalog_metrics,
+            &cache_metrics,
+        );
+        let front = Front::new(
+            catalog.clone(),
+            config.http.clone(),
+            runtime,
+            access_log.clone(),
+            http_metrics,
+            &cache_metrics,
+        );
+        Ok(Self {
+            registry,
+            front: Arc::new(front),
+            catalog,
+            chunks,
+            store,
+            access_log,
+        })
+    }
+
+    /// What answers requests.
+    #[must_use]
+    pub fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front)
+    }
+
+    /// The title at `path` in the store.
+    ///
+    /// # Errors
+    /// Why it cannot be served.
+    pub async fn title(&self, path: &str) -> Result<Arc<Title>, LoadError> {
+        self.catalog.title(path, &Arc::default()).await
+    }
+}
