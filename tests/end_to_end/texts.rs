@@ -119,6 +119,44 @@ async fn ffmpeg_reads_every_cue_over_hls_beside_either_kind_of_media() {
     }
 }
 
+/// When the first picture of a playlist is shown, in ticks of 90 kHz.
+async fn first_picture(playlist: &str) -> u64 {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-read_intervals", "%+#6"])
+        .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", playlist])
+        .output()
+        .await
+        .expect("ffprobe is installed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.trim_end_matches(','));
+    // With six decimals.
+    let micros = lines.filter_map(|line| line.replace('.', "").parse::<u64>().ok());
+    micros.min().unwrap() * 90 / 1000
+}
+
+#[tokio::test]
+async fn texts_of_hls_count_from_the_first_picture_of_the_media_beside_them() {
+    let (_bucket, _origin, balancer) = chain().await;
+    let client = Client::new();
+    for (query, segment) in [
+        ("", "hls/harbour-textstream_eng=1000-1.webvtt"),
+        ("?hls_fmp4=false", "harbour-textstream_eng=1000-12.webvtt"),
+    ] {
+        let playlist = format!(
+            "http://{}/{TITLE}/harbour-video=39800.m3u8{query}",
+            balancer.address
+        );
+        let at = first_picture(&playlist).await;
+        let segment = client.get(balancer.address, &format!("/{TITLE}/{segment}")).await;
+        let expected = format!("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{at},LOCAL:00:00:00.000\n");
+        assert!(
+            segment.text().starts_with(&expected),
+            "{expected}{}",
+            segment.text()
+        );
+    }
+}
+
 /// Writes the segments of a text over DASH into one file, the initialization first.
 async fn over_dash(balancer: &Node, token: &str, path: &Path) {
     let client = Client::new();

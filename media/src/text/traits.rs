@@ -7,6 +7,7 @@
 //! | `role`, `trackRole`, `kind`, `trackKind` | `subtitle`, `caption`, `forced-subtitle` or `easyreader`, also in the plural and behind a scheme as in `urn:mpeg:dash:role:2011@caption` or `about:html-kind@captions` |
 //! | `Subtype` | `CAPT` for captions, `SUBT` for subtitles, as IIS writes it |
 //! | `forced` | `true` for text that is shown even when none is chosen |
+//! | `default` | `true` for the text that is shown unless people choose otherwise; of several the first |
 //! | `label`, `trackLabel`, `trackDescription` | the name people choose it by |
 //! | `dashForm` | `wvtt`, `stpp`, `vtt` or `ttml`, see [`TextForm`] |
 
@@ -53,6 +54,8 @@ pub struct TextTraits {
     pub role: TextRole,
     /// Whether its words are chosen to be read with ease.
     pub is_easy_to_read: bool,
+    /// Whether it is shown unless people choose otherwise.
+    pub is_default: bool,
     /// The name people choose it by.
     pub label: Option<String>,
     /// How DASH is to carry it, when that is stated.
@@ -74,10 +77,14 @@ impl TextTraits {
                 _ => {}
             }
         }
-        let is_forced = reference.param("forced").map(str::to_ascii_lowercase);
-        if matches!(is_forced.as_deref(), Some("true" | "yes" | "1")) {
+        let is_set = |name: &str| {
+            let value = reference.param(name).map(str::to_ascii_lowercase);
+            matches!(value.as_deref(), Some("true" | "yes" | "1"))
+        };
+        if is_set("forced") {
             traits.role = TextRole::Forced;
         }
+        traits.is_default = is_set("default");
         let labels = ["label", "trackLabel", "trackDescription"];
         let mut labels = labels.iter().filter_map(|name| reference.param(name));
         traits.label = labels.find(|label| !label.is_empty()).map(str::to_owned);
@@ -143,5 +150,7 @@ mod tests {
         assert_eq!(read.label.as_deref(), Some("Untertitel"));
         assert_eq!(read.form, Some(TextForm::Stpp));
         assert!(traits(&[("role", "easyreader")]).is_easy_to_read);
+        assert!(traits(&[("Default", "True")]).is_default);
+        assert!(!traits(&[("default", "false")]).is_default);
     }
 }

@@ -66,10 +66,13 @@ async fn the_link_to_the_next_fragment_is_shaped_too() {
     let rig = Rig::start().await;
     let manifest = rig.get(&format!("{TITLE}/Manifest?{SMALL}")).await;
     let template = urls(manifest.text())[0].to_owned();
-    let bitrate = manifest.text().split("Bitrate=\"").nth(1).unwrap();
+    let value = |before: &str| {
+        let rest = manifest.text().split_once(before).unwrap().1;
+        rest.split('"').next().unwrap()
+    };
     let first = template
-        .replace("{bitrate}", bitrate.split('"').next().unwrap())
-        .replace("{start time}", "0");
+        .replace("{bitrate}", value("Bitrate=\""))
+        .replace("{start time}", value("<c t=\""));
     let fragment = rig.get(&format!("{TITLE}/{first}")).await;
     assert_eq!(fragment.status, 200, "{first}");
     let link = fragment.header("link");

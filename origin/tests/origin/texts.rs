@@ -189,6 +189,30 @@ async fn a_segment_of_text_is_answered_like_any_other() {
 }
 
 #[tokio::test]
+async fn a_filter_goes_with_texts_and_leaves_them_out() {
+    let (rig, _folder) = rig_with_english().await;
+    let without = get(&rig, ".m3u8?filter=type!=%22textstream%22").await;
+    assert!(!without.text().contains("SUBTITLES"), "{}", without.text());
+    let english = "filter=systemLanguage==%22eng%22%7C%7Ctype==%22video%22";
+    let master = get(&rig, &format!(".m3u8?{english}")).await;
+    let uri = between(master.text(), "TYPE=SUBTITLES", "\n");
+    let playlist = between(uri, "URI=\"", "\"");
+    assert!(playlist.contains("?filter="), "{playlist}");
+    for segment in rig.playlist(&format!("{TITLE}/{playlist}")).await {
+        assert!(segment.contains(".webvtt?filter="), "{segment}");
+        assert_eq!(get(&rig, &segment).await.header("content-type"), "text/vtt");
+    }
+    let manifest = get(&rig, &format!("Manifest?{english}")).await;
+    assert!(manifest.text().contains("Type=\"text\""), "{}", manifest.text());
+    let mpd = get(&rig, &format!(".mpd?{english}")).await;
+    let set = between(mpd.text(), "contentType=\"text\"", "</AdaptationSet>");
+    assert!(set.contains(".dash?filter="), "{set}");
+    let left_out = "harbour-textstream_eng=1000.m3u8?filter=type!=%22textstream%22";
+    let answer = rig.get(&format!("{TITLE}/{left_out}")).await;
+    assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
 async fn what_no_manifest_names_is_absent() {
     let (rig, _folder) = rig_with_english().await;
     for absent in [
@@ -272,21 +296,23 @@ async fn every_kind_of_file_in_every_encoding_is_read() {
     }
 }
 
-/// Has ffmpeg make an MP4 file with a text track of [`WEBVTT`].
-fn text_track(folder: &Path) -> Vec<u8> {
-    std::fs::write(folder.join("in.vtt"), WEBVTT).unwrap();
+/// What ffmpeg, run in `folder`, writes to its standard output.
+fn ffmpeg(folder: &Path, arguments: &str) -> Vec<u8> {
     let output = Command::new("ffmpeg")
-        .args([
-            "-v", "error", "-nostdin", "-i", "in.vtt", "-c:s", "mov_text", "out.mp4",
-        ])
+        .args(["-v", "error", "-nostdin"])
+        .args(arguments.split(' '))
         .current_dir(folder)
         .output()
         .expect("ffmpeg is installed");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    output.stdout
+}
+
+/// Has ffmpeg make an MP4 file with a text track of [`WEBVTT`].
+fn text_track(folder: &Path) -> Vec<u8> {
+    std::fs::write(folder.join("in.vtt"), WEBVTT).unwrap();
+    ffmpeg(folder, "-i in.vtt -c:s mov_text out.mp4");
     std::fs::read(folder.join("out.mp4")).unwrap()
 }
 
@@ -385,5 +411,36 @@ async fn closed_captions_that_the_manifest_states_are_signalled() {
         ] {
             assert!(master.text().contains(stated), "{}", master.text());
         }
+    }
+}
+
+#[tokio::test]
+async fn messages_within_the_pictures_such_as_captions_stay_there() {
+    const MARK: &str = "capt10n5";
+    let folder = title_with("", &[]);
+    // One a group of pictures.
+    let mark = format!("h264_metadata=sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+{MARK}");
+    let command = format!("-i harbour-144.mp4 -c copy -bsf:v {mark} marked.mp4");
+    ffmpeg(folder.path(), &command);
+    std::fs::rename(
+        folder.path().join("marked.mp4"),
+        folder.path().join("harbour-144.mp4"),
+    )
+    .unwrap();
+    let rig = Rig::over_folder(folder.path(), "").await;
+    for playlist in [
+        "harbour-video=39800.m3u8",
+        "harbour-video=39800.m3u8?hls_fmp4=false",
+    ] {
+        let mut stream = Vec::new();
+        for part in rig.playlist(&format!("{TITLE}/{playlist}")).await {
+            stream.extend_from_slice(&get(&rig, &part).await.body);
+        }
+        std::fs::write(folder.path().join("served"), stream).unwrap();
+        let pictures = ffmpeg(folder.path(), "-i served -c copy -f h264 -");
+        let found = pictures
+            .windows(MARK.len())
+            .filter(|bytes| *bytes == MARK.as_bytes());
+        assert_eq!(found.count(), 35, "{playlist}");
     }
 }

@@ -67,7 +67,8 @@ fn roles(text: &TextTrack) -> impl Iterator<Item = Element> {
         TextRole::Forced => "forced-subtitle",
     };
     let easy = text.traits.is_easy_to_read.then_some("easyreader");
-    [role].into_iter().chain(easy).map(|value| {
+    let main = text.traits.is_default.then_some("main");
+    [role].into_iter().chain(easy).chain(main).map(|value| {
         Element::new("Role")
             .with("schemeIdUri", "urn:mpeg:dash:role:2011")
             .with("value", value)

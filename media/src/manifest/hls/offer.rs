@@ -56,6 +56,7 @@ impl Offer {
     /// of closed captions.
     pub(super) fn write(&self, playlist: &mut String, presentation: &Presentation, suffix: &Suffix) {
         let names = unique_names(&presentation.texts);
+        let default = presentation.texts.iter().position(|text| text.traits.is_default);
         for (index, (text, name)) in presentation.texts.iter().zip(names).enumerate() {
             let is_forced = text.traits.role == TextRole::Forced;
             // Chosen by themselves, without regard to others of the language.
@@ -63,13 +64,14 @@ impl Offer {
             let is_alike = |other: &TextTrack| {
                 language_of(other) == language_of(text) && other.traits.role == text.traits.role
             };
-            let is_selected = is_forced || earlier.clone().all(|other| !is_alike(other));
+            let is_default = default == Some(index);
+            let is_selected = is_forced || is_default || earlier.clone().all(|other| !is_alike(other));
             Attributes::of("#EXT-X-MEDIA")
                 .plain("TYPE", "SUBTITLES")
                 .quoted("GROUP-ID", SUBTITLES)
                 .quoted_some("LANGUAGE", language_of(text).as_deref())
                 .quoted("NAME", &name)
-                .plain("DEFAULT", "NO")
+                .plain("DEFAULT", yes_or_no(is_default))
                 .plain("AUTOSELECT", yes_or_no(is_selected))
                 .plain("FORCED", yes_or_no(is_forced))
                 .quoted_some("CHARACTERISTICS", characteristics(text).as_deref())

@@ -50,7 +50,7 @@ fn add(title: &mut Presentation, src: &str, language: &str, params: &[(&str, &st
 #[test]
 fn texts_of_every_kind_stand_beside_the_pictures() {
     let mut title = title();
-    add(&mut title, "film.eng.vtt", "eng", &[]);
+    add(&mut title, "film.eng.vtt", "eng", &[("default", "true")]);
     add(&mut title, "film.eng-cc.vtt", "eng", &[("role", "caption")]);
     add(
         &mut title,
