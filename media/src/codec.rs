@@ -25,6 +25,7 @@ mod hevc;
 mod mpeg_h;
 mod opus;
 mod parameter_sets;
+mod served;
 mod sound;
 mod text;
 mod visual;
@@ -237,6 +238,21 @@ pub fn read_sample_entry(entry: &[u8], handler: FourCc) -> Result<CodecConfig, C
         entry: copy,
         record,
     })
+}
+
+/// As [`read_sample_entry`], for an entry that is served in the form players want:
+/// `hvc1` rather than `hev1` when the parameter sets are in the entry, ISO's sound
+/// entries rather than QuickTime's.
+///
+/// # Errors
+///
+/// As [`read_sample_entry`].
+pub fn read_served_entry(entry: &[u8], handler: FourCc) -> Result<CodecConfig, CodecError> {
+    let config = read_sample_entry(entry, handler)?;
+    match served::entry(&config) {
+        Some(entry) => read_sample_entry(&entry, handler),
+        None => Ok(config),
+    }
 }
 
 type Read<'a> = (Finding<'a>, Details, Option<String>);

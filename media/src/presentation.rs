@@ -18,7 +18,7 @@ use thiserror::Error;
 use crate::codec::{self, CodecConfig, CodecError, MediaKind};
 use crate::plan::FileIndex;
 use crate::read::ism::TrackReference;
-use crate::read::mp4::{Movie, MovieTrack, ReadError};
+use crate::read::mp4::{Movie, MovieTrack, ReadError, RefusedTrack};
 use crate::read::text::TextError;
 use crate::segment::{self, Grid, SegmentationOptions, SyncTrack};
 use crate::shape::Suffix;
@@ -292,24 +292,40 @@ impl Source {
             Err(error) => return vec![Err(missing(error.clone().into()))],
         };
         let Some(reference) = &self.reference else {
-            return movie.tracks.iter().map(|track| self.candidate(track)).collect();
+            let refused = movie.refused.iter().map(|track| Err(self.refuse(track)));
+            let tracks = movie.tracks.iter().map(|track| self.candidate(track));
+            return tracks.chain(refused).collect();
         };
+        let refused = movie.refused.iter().find(|track| match reference.track_id {
+            Some(id) => track.id == Some(id),
+            None => track.kind == Some(reference.kind),
+        });
         let found = movie.tracks.iter().find(|track| match reference.track_id {
             Some(id) => track.id == id,
             None => track.kind == reference.kind,
         });
         let found = found.filter(|track| track.kind == reference.kind);
-        vec![found.map_or_else(
-            || Err(missing(SkipReason::Missing)),
-            |track| self.candidate(track),
-        )]
+        vec![match (found, refused) {
+            (Some(track), _) => self.candidate(track),
+            (None, Some(track)) => Err(self.refuse(track)),
+            (None, None) => Err(missing(SkipReason::Missing)),
+        }]
+    }
+
+    fn refuse(&self, track: &RefusedTrack) -> SkippedTrack {
+        SkippedTrack {
+            file: self.file,
+            source_id: track.id,
+            kind: track.kind,
+            reason: track.error.clone().into(),
+        }
     }
 
     /// Reads what the track needs to stand beside others.
     fn candidate<'a>(&'a self, movie_track: &'a MovieTrack) -> Result<Candidate<'a>, SkippedTrack> {
         let skip = |reason: SkipReason| skip(self.file, movie_track, reason);
         let entries = movie_track.sample_entries.iter();
-        let codecs = entries.map(|entry| codec::read_sample_entry(entry, movie_track.handler));
+        let codecs = entries.map(|entry| codec::read_served_entry(entry, movie_track.handler));
         let codecs: Result<Vec<CodecConfig>, CodecError> = codecs.collect();
         let codecs = codecs.map_err(|error| skip(error.into()))?;
         let timeline = timeline::read(movie_track).map_err(|error| skip(error.into()))?;

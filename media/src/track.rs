@@ -1,5 +1,7 @@
 //! Tracks of a title, cut into segments.
 
+mod traits;
+
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -8,6 +10,8 @@ use crate::codec::{CodecConfig, FrameRate, MediaKind};
 use crate::plan::FileIndex;
 use crate::sample::{Cursor, Edges, Piece, SampleMap, Samples, TableError};
 use crate::time::Timescale;
+
+pub use traits::{AudioPurpose, AudioTraits};
 
 /// Bits a second a track takes as it is served, container included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct Track {
     pub bitrate: u64,
     /// Language as the source states it: a BCP 47 tag or an ISO 639-2 code.
     pub language: Option<String>,
+    /// What the server manifest says of it, if it is a sound.
+    pub audio: AudioTraits,
     /// Clock of its times.
     pub timescale: Timescale,
     /// Its sample entries, at least one, all of the same kind.
@@ -190,7 +196,7 @@ impl Track {
             .map(|codec| size_of_val(codec) + codec.heap_size())
             .sum();
         let segments = self.segments.capacity() * size_of::<Segment>();
-        text + language + codecs + segments + self.samples.heap_size()
+        self.audio.heap_size() + text + language + codecs + segments + self.samples.heap_size()
     }
 
     fn cursors(&self, segment: usize) -> Option<(Cursor, Cursor)> {

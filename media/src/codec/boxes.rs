@@ -47,6 +47,11 @@ impl<'a> Boxes<'a> {
             .map(|(_, payload)| *payload)
     }
 
+    /// Names and payloads, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (FourCc, &'a [u8])> {
+        self.0.iter().copied()
+    }
+
     /// As [`Self::find`], for the box an entry cannot do without.
     pub(super) fn require(&self, four_cc: FourCc, name: &[u8; 4]) -> Result<&'a [u8], CodecError> {
         self.find(name).ok_or(CodecError::Missing {

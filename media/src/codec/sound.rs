@@ -7,7 +7,7 @@ use super::visual::read_bitrate;
 use super::{AudioDetails, ChannelLayout, CodecError, FourCc};
 
 /// Bytes of the fixed fields after the box header.
-const FIXED_SIZE: usize = 28;
+pub(super) const FIXED_SIZE: usize = 28;
 /// Bytes a QuickTime version 1 description adds: four fields of packet sizes.
 const QUICKTIME_V1_SIZE: usize = 16;
 /// Bytes a QuickTime version 2 description adds.
@@ -24,8 +24,7 @@ pub(super) fn open(four_cc: FourCc, payload: &[u8]) -> Result<(AudioDetails, Box
     };
     let mut bits = Bits::new(four_cc, fixed);
     bits.skip((6 + 2) * 8)?; // reserved, data_reference_index
-    let version = bits.u16()?;
-    bits.skip((2 + 4) * 8)?; // revision, vendor
+    bits.skip((2 + 2 + 4) * 8)?; // version, revision, vendor
     let channels = bits.u16()?;
     bits.skip((2 + 2 + 2) * 8)?; // samplesize, pre_defined, reserved
     // 16.16 fixed point: the whole part. Rates over 65535 do not fit and are
@@ -36,17 +35,11 @@ pub(super) fn open(four_cc: FourCc, payload: &[u8]) -> Result<(AudioDetails, Box
         channels,
         ..AudioDetails::default()
     };
-    let children = match version {
-        // Version 1 means two things: QuickTime adds fields, ISO does not. Only
-        // one of the two readings is boxes up to the end.
-        1 if !is_chain(after) => after.get(QUICKTIME_V1_SIZE..),
-        2 => {
-            read_quicktime_v2(four_cc, after, &mut details)?;
-            after.get(QUICKTIME_V2_SIZE..)
-        }
-        _ => Some(after),
-    };
-    let children = children.ok_or(CodecError::Truncated {
+    let quicktime = quicktime_size(fixed, after);
+    if quicktime == Some(QUICKTIME_V2_SIZE) {
+        read_quicktime_v2(four_cc, after, &mut details)?;
+    }
+    let children = after.get(quicktime.unwrap_or(0)..).ok_or(CodecError::Truncated {
         part: four_cc,
         offset: payload.len(),
     })?;
@@ -62,6 +55,18 @@ pub(super) fn open(four_cc: FourCc, payload: &[u8]) -> Result<(AudioDetails, Box
     details.layout = ChannelLayout::of_count(details.channels);
     details.bitrate = read_bitrate(&boxes)?;
     Ok((details, boxes))
+}
+
+/// Bytes that a QuickTime description adds behind the fixed fields; `None` for an
+/// entry as ISO has it.
+pub(super) fn quicktime_size(fixed: &[u8], after: &[u8]) -> Option<usize> {
+    match fixed.get(8..10) {
+        // Version 1 means two things: QuickTime adds fields, ISO does not. Only
+        // one of the two readings is boxes up to the end.
+        Some([0, 1]) if !is_chain(after) => Some(QUICKTIME_V1_SIZE),
+        Some([0, 2]) => Some(QUICKTIME_V2_SIZE),
+        _ => None,
+    }
 }
 
 /// Reads the rate (a double) and the count of channels of a version 2 description.

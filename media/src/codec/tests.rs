@@ -3,6 +3,7 @@
 //! for what ffmpeg does not write.
 
 mod made;
+mod served;
 
 use std::path::PathBuf;
 

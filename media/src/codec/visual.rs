@@ -5,7 +5,7 @@ use super::boxes::Boxes;
 use super::{CodecError, Colour, DeclaredBitrate, DolbyVision, FourCc, PixelAspect, VideoDetails};
 
 /// Bytes of the fixed fields after the box header, up to `pre_defined = -1`.
-const FIXED_SIZE: usize = 78;
+pub(super) const FIXED_SIZE: usize = 78;
 
 /// Reads the fixed fields and the boxes any video entry may have.
 pub(super) fn open(four_cc: FourCc, payload: &[u8]) -> Result<(VideoDetails, Boxes<'_>), CodecError> {

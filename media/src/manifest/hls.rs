@@ -59,7 +59,8 @@ pub fn master_with(presentation: &Presentation, suffix: &Suffix) -> String {
         renditions.partition(|rendition| rendition.kind() == MediaKind::Video);
     let groups = audio_group::groups(&audio);
     let offer = Offer::of(presentation);
-    let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    let version = VERSION.max(offer.version());
+    let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     let uri = |rendition: &Rendition<'_>| playlist_uri(&presentation.name, rendition.track, suffix);
     for group in &groups {
         group.write(&mut playlist, |_, rendition| Some(uri(rendition)));

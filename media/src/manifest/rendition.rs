@@ -69,6 +69,7 @@ impl<'a> Rendition<'a> {
             && self.language == other.language
             && self.dynamic_range() == other.dynamic_range()
             && self.channels() == other.channels()
+            && self.track.audio.purpose == other.track.audio.purpose
     }
 }
 

@@ -20,7 +20,7 @@ use crate::presentation::Presentation;
 use crate::sample::{Cursor, SampleMap};
 use crate::text::{ClosedCaptions, HlsMedia};
 use crate::time::Timescale;
-use crate::track::{Bandwidth, Segment, Track};
+use crate::track::{AudioPurpose, Bandwidth, Segment, Track};
 
 /// Makes all manifests of a title and compares them with the files in
 /// `tests/golden/manifest/<case>/`; parsers of other people must read them too.
@@ -103,6 +103,7 @@ fn track(name: &str, bitrate: u64, timescale: u32, config: CodecConfig, segments
         name: name.to_owned(),
         bitrate,
         language: None,
+        audio: crate::track::AudioTraits::default(),
         timescale: Timescale::new(timescale).unwrap(),
         codecs: vec![config],
         display_size: (0, 0),
@@ -269,4 +270,39 @@ fn hostile_names_cannot_break_out() {
     let mut presentation = presentation(vec![hostile]);
     presentation.name = "a \"b\"$&<>%?#/\r\n".to_owned();
     check("hostile", &presentation);
+}
+
+#[test]
+fn sounds_that_serve_a_purpose_say_so() {
+    let described = |purpose, label: Option<&str>| {
+        let mut track = audio("description", "eng", 64_000);
+        track.audio.purpose = purpose;
+        track.audio.label = label.map(str::to_owned);
+        track
+    };
+    let title = presentation(vec![
+        video(640, 360, 801_000, "avc1.4d401e"),
+        audio("audio_eng", "eng", 128_000),
+        described(AudioPurpose::Description, Some("Audio description")),
+    ]);
+    let mpd = dash::mpd(&title);
+    oracle::check_mpd(&title, &mpd);
+    for stated in [
+        "<Label>Audio description</Label>",
+        "<Accessibility schemeIdUri=\"urn:tva:metadata:cs:AudioPurposeCS:2007\" value=\"1\"/>",
+        "<Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"description\"/>",
+    ] {
+        assert!(mpd.contains(stated), "{stated}\n{mpd}");
+    }
+    let master = hls::master(&title);
+    oracle::check_master(&title, &master);
+    let lines = master.lines().filter(|line| line.contains("describes-video"));
+    let lines: Vec<&str> = lines.collect();
+    assert_eq!(lines.len(), 1, "{master}");
+    assert!(
+        lines[0].contains("NAME=\"Audio description\"") && lines[0].contains("AUTOSELECT=YES"),
+        "{master}"
+    );
+    // A version of the main sound would be no choice of its own.
+    assert_eq!(master.matches("TYPE=AUDIO").count(), 2, "{master}");
 }

@@ -28,6 +28,7 @@ fn track(kind: MediaKind, bounds: &[u64]) -> Track {
         name: "track".to_owned(),
         bitrate: 1,
         language: None,
+        audio: crate::track::AudioTraits::default(),
         timescale: Timescale::MILLISECONDS,
         codecs: vec![CodecConfig {
             codec,

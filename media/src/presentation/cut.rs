@@ -11,7 +11,7 @@ use crate::read::mp4::{FragmentIndex, MovieTrack, ReadError};
 use crate::sample::{Cursor, Edges, SampleMap};
 use crate::segment::Grid;
 use crate::time::{Instant, Timescale};
-use crate::track::{Segment, Track};
+use crate::track::{AudioTraits, Segment, Track};
 
 /// Fragments have to last this long on average for where they start to be kept:
 /// 8 bytes a fragment are much for one of a few samples.
@@ -29,10 +29,11 @@ pub(super) fn track(
     let Candidate {
         file,
         movie_track,
+        reference,
         codecs,
         timeline,
-        ..
     } = candidate;
+    let is_sound = movie_track.kind == MediaKind::Audio;
     let timescale = movie_track.timescale;
     let offset = shift.on(timescale);
     let mut cut = Cut::new(movie_track, &timeline, grid, offset, target);
@@ -54,6 +55,10 @@ pub(super) fn track(
         name: token.name,
         bitrate: token.bitrate,
         language,
+        audio: reference
+            .filter(|_| is_sound)
+            .map(AudioTraits::of)
+            .unwrap_or_default(),
         timescale,
         codecs,
         display_size: movie_track.display_size,

@@ -73,6 +73,26 @@ impl TrackReference {
     }
 }
 
+impl TrackReference {
+    /// The roles and kinds it is given, in lower case, without the scheme before them:
+    /// `urn:mpeg:dash:role:2011@caption`, `about:html-kind@captions`.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = String> {
+        let names = ["role", "trackRole", "kind", "trackKind", "Subtype"];
+        let values = names.into_iter().filter_map(|name| self.param(name));
+        values.map(|value| {
+            let value = value.rsplit('@').next().unwrap_or(value);
+            value.trim().to_ascii_lowercase()
+        })
+    }
+
+    /// The name people choose it by.
+    pub(crate) fn label(&self) -> Option<&str> {
+        let names = ["label", "trackLabel", "trackDescription"];
+        let mut labels = names.into_iter().filter_map(|name| self.param(name));
+        labels.find(|label| !label.is_empty())
+    }
+}
+
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs
         .iter()

@@ -20,7 +20,7 @@ mod windows;
 pub use edit::{Edit, EditRate};
 pub use error::ReadError;
 pub use fragment::{FragmentIndex, IndexedFragment};
-pub use movie::{Movie, MovieTrack};
+pub use movie::{Movie, MovieTrack, RefusedTrack};
 pub use outline::{MoovPlace, MoovSearch, MoovStep};
 pub use reader::{Reader, Step};
 pub use samples::MovieSamples;

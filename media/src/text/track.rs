@@ -199,6 +199,7 @@ impl Presentation {
             name,
             bitrate,
             language,
+            audio: crate::track::AudioTraits::default(),
             timescale: grid.clock,
             codecs: vec![made_codec(form)],
             display_size: (0, 0),

@@ -67,10 +67,8 @@ impl TextTraits {
     #[must_use]
     pub fn of(reference: &TrackReference) -> Self {
         let mut traits = Self::default();
-        let roles = ["role", "trackRole", "kind", "trackKind", "Subtype"];
-        for value in roles.iter().filter_map(|name| reference.param(name)) {
-            let value = value.rsplit('@').next().unwrap_or(value).trim();
-            match value.to_ascii_lowercase().trim_end_matches('s') {
+        for role in reference.roles() {
+            match role.trim_end_matches('s') {
                 "caption" | "capt" => traits.role = TextRole::Caption,
                 "forced-subtitle" | "forced_subtitle" | "forced" => traits.role = TextRole::Forced,
                 "easyreader" => traits.is_easy_to_read = true,
@@ -85,9 +83,7 @@ impl TextTraits {
             traits.role = TextRole::Forced;
         }
         traits.is_default = is_set("default");
-        let labels = ["label", "trackLabel", "trackDescription"];
-        let mut labels = labels.iter().filter_map(|name| reference.param(name));
-        traits.label = labels.find(|label| !label.is_empty()).map(str::to_owned);
+        traits.label = reference.label().map(str::to_owned);
         traits.form = reference.param("dashForm").and_then(form);
         traits
     }

@@ -43,6 +43,8 @@ pub(super) fn element(
             .all(|rendition| segment_timeline::is_shared(track, rendition.track))
     });
     let properties = first.map(set_descriptors).unwrap_or_default();
+    let label = first.and_then(|rendition| rendition.track.audio.label.as_deref());
+    let label = label.map(|label| Element::text("Label", label));
     let captions = if kind == MediaKind::Video { captions } else { &[] };
     Element::new("AdaptationSet")
         .with("id", id)
@@ -56,7 +58,9 @@ pub(super) fn element(
         .with_some("maxHeight", size(|(_, height)| *height))
         .with_some("maxFrameRate", fastest(set).map(frame_rate))
         .containing(properties)
+        .containing(label)
         .containing(captions.iter().cloned())
+        .containing(role.accessibility())
         .containing([role.element()])
         .containing(shared.map(|track| segment_timeline::template(names, track)))
         .containing(

@@ -4,12 +4,18 @@ use crate::codec::{AudioDetails, ChannelLayout, Colour, MediaKind};
 
 use super::super::rendition::Rendition;
 use super::super::xml::Element;
+use crate::track::AudioPurpose;
 
 /// A role of `urn:mpeg:dash:role:2011`, `§5.8.5.5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Main,
     Alternate,
+    Dub,
+    Commentary,
+    Description,
+    EnhancedIntelligibility,
+    Supplementary,
     Subtitle,
 }
 
@@ -18,6 +24,11 @@ impl Role {
         let value = match self {
             Self::Main => "main",
             Self::Alternate => "alternate",
+            Self::Dub => "dub",
+            Self::Commentary => "commentary",
+            Self::Description => "description",
+            Self::EnhancedIntelligibility => "enhanced-audio-intelligibility",
+            Self::Supplementary => "supplementary",
             Self::Subtitle => "subtitle",
         };
         Element::new("Role")
@@ -26,7 +37,38 @@ impl Role {
     }
 }
 
-/// The role of each set. The first audio set's language is the title's own; of
+impl Role {
+    /// Of a sound that the server manifest gives a purpose.
+    fn stated(purpose: AudioPurpose) -> Option<Self> {
+        Some(match purpose {
+            AudioPurpose::Unstated => return None,
+            AudioPurpose::Main => Self::Main,
+            AudioPurpose::Alternate => Self::Alternate,
+            AudioPurpose::Dub => Self::Dub,
+            AudioPurpose::Commentary => Self::Commentary,
+            AudioPurpose::Description => Self::Description,
+            AudioPurpose::EnhancedIntelligibility => Self::EnhancedIntelligibility,
+            AudioPurpose::Supplementary => Self::Supplementary,
+        })
+    }
+
+    /// Whom it helps, `DVB BlueBook A168 §6.1.2`.
+    pub(super) fn accessibility(self) -> Option<Element> {
+        let value = match self {
+            Self::Description => 1,
+            Self::EnhancedIntelligibility => 8,
+            _ => return None,
+        };
+        let element = Element::new("Accessibility");
+        Some(
+            element
+                .with("schemeIdUri", "urn:tva:metadata:cs:AudioPurposeCS:2007")
+                .with("value", value),
+        )
+    }
+}
+
+/// The role of each set: the one that is stated, or else a guess. The first audio set's language is the title's own; of
 /// its sets, those that differ by codec or channels are main too, while one more
 /// with the same of both is something else, such as a commentary.
 pub(super) fn roles(sets: &[Vec<Rendition<'_>>]) -> Vec<Role> {
@@ -35,7 +77,7 @@ pub(super) fn roles(sets: &[Vec<Rendition<'_>>]) -> Vec<Role> {
         .filter_map(|set| set.first())
         .filter(|rendition| rendition.kind() == MediaKind::Audio)
         .collect();
-    let role = |rendition: &Rendition<'_>| match rendition.kind() {
+    let guess = |rendition: &Rendition<'_>| match rendition.kind() {
         MediaKind::Video => Role::Main,
         MediaKind::Text => Role::Subtitle,
         MediaKind::Audio => {
@@ -54,6 +96,9 @@ pub(super) fn roles(sets: &[Vec<Rendition<'_>>]) -> Vec<Role> {
                 Role::Alternate
             }
         }
+    };
+    let role = |rendition: &Rendition<'_>| {
+        Role::stated(rendition.track.audio.purpose).unwrap_or_else(|| guess(rendition))
     };
     sets.iter().filter_map(|set| set.first()).map(role).collect()
 }

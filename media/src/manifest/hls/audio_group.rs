@@ -2,6 +2,7 @@
 
 use crate::codec::AudioDetails;
 use crate::language;
+use crate::track::AudioPurpose;
 
 use super::super::rendition::{Rendition, sets};
 use super::Attributes;
@@ -57,7 +58,10 @@ impl AudioGroup<'_> {
         for (index, (rendition, display_name)) in self.renditions.iter().zip(names).enumerate() {
             // Players choose among these by language, so only the first of each may be chosen unasked.
             let earlier = self.renditions.iter().take(index);
-            let is_first_of_language = earlier.clone().all(|other| other.language != rendition.language);
+            let is_first_of_language = earlier.clone().all(|other| {
+                other.language != rendition.language
+                    || other.track.audio.purpose != rendition.track.audio.purpose
+            });
             Attributes::of("#EXT-X-MEDIA")
                 .plain("TYPE", "AUDIO")
                 .quoted("GROUP-ID", &self.id)
@@ -65,6 +69,7 @@ impl AudioGroup<'_> {
                 .quoted("NAME", &display_name)
                 .plain("DEFAULT", yes_or_no(index == 0))
                 .plain("AUTOSELECT", yes_or_no(is_first_of_language))
+                .quoted_some("CHARACTERISTICS", characteristics(rendition.track.audio.purpose))
                 .quoted_some("CHANNELS", rendition.audio().and_then(channels).as_deref())
                 .quoted_some("URI", uri(index, rendition).as_deref())
                 .write_to(playlist);
@@ -80,6 +85,9 @@ pub(super) fn yes_or_no(yes: bool) -> &'static str {
 /// track's; both where several have the same language.
 pub(super) fn unique_names(renditions: &[Rendition<'_>]) -> Vec<String> {
     let name = |rendition: &Rendition<'_>| {
+        if let Some(label) = &rendition.track.audio.label {
+            return Some(label.clone());
+        }
         let tag = rendition.language.as_deref()?;
         Some(language::english_name(tag).unwrap_or_else(|| tag.to_owned()))
     };
@@ -97,6 +105,15 @@ pub(super) fn unique_names(renditions: &[Rendition<'_>]) -> Vec<String> {
         );
     }
     names
+}
+
+/// What a sound is for, in Apple's terms.
+fn characteristics(purpose: AudioPurpose) -> Option<&'static str> {
+    match purpose {
+        AudioPurpose::Description => Some("public.accessibility.describes-video"),
+        AudioPurpose::EnhancedIntelligibility => Some("public.accessibility.enhances-speech-intelligibility"),
+        _ => None,
+    }
 }
 
 /// The value of `CHANNELS`: the count, or the number of objects and `JOC`.

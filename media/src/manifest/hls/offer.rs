@@ -4,7 +4,7 @@
 use crate::language;
 use crate::presentation::Presentation;
 use crate::shape::Suffix;
-use crate::text::{ClosedCaptions, TextRole, TextTrack};
+use crate::text::{ClosedCaption, ClosedCaptions, TextRole, TextTrack};
 use crate::track::Bandwidth;
 
 use super::audio_group::yes_or_no;
@@ -38,6 +38,18 @@ impl Offer {
             },
             has_subtitles: !presentation.texts.is_empty(),
             closed_captions: presentation.closed_captions.clone(),
+        }
+    }
+
+    /// The lowest version of a multivariant playlist that has it (`RFC 8216 §7`).
+    pub(super) fn version(&self) -> u32 {
+        /// `SERVICE` values of `INSTREAM-ID` came with it.
+        const VERSION_WITH_SERVICES: u32 = 7;
+        let is_service = |caption: &ClosedCaption| matches!(caption, ClosedCaption::Cea708 { .. });
+        if self.closed_captions.services().iter().any(is_service) {
+            VERSION_WITH_SERVICES
+        } else {
+            1
         }
     }
 

@@ -4,8 +4,10 @@ use crate::presentation::Presentation;
 use crate::text::HlsMedia;
 
 use super::super::escape::path_segment;
-use super::VERSION;
 use super::media_playlist::{durations_us, head, write_segments};
+
+/// `EXTINF` with decimals needs it, `RFC 8216 §7`.
+const VERSION: u32 = 3;
 
 /// The playlist of the presentation's text `text` (0-based) beside media of this
 /// kind; empty if there is no such text.

@@ -65,6 +65,7 @@ pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) ->
     let has_texts = !presentation.texts.is_empty();
     let has_groups = has_texts || groups.iter().any(|group| title.offers_choice(group, &videos));
     let version = if has_groups { VERSION_WITH_GROUPS } else { VERSION };
+    let version = version.max(title.offer.version());
     let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     for group in groups.iter().filter(|group| title.offers_choice(group, &videos)) {
         group.write(&mut playlist, |index, rendition| {

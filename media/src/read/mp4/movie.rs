@@ -20,6 +20,19 @@ const TRACKS_MAX: usize = 256;
 pub struct Movie {
     /// The tracks that carry video, audio or text, in file order.
     pub tracks: Vec<MovieTrack>,
+    /// Tracks that cannot be read, in file order; there is another one that can.
+    pub refused: Vec<RefusedTrack>,
+}
+
+/// A track of a file that cannot be read, though others of it can.
+#[derive(Clone, Debug)]
+pub struct RefusedTrack {
+    /// Its identifier, when that is known.
+    pub id: Option<u32>,
+    /// What it carries, when that is known.
+    pub kind: Option<MediaKind>,
+    /// Why it cannot be read.
+    pub error: ReadError,
 }
 
 /// One track of a file.
@@ -112,11 +125,18 @@ pub(super) fn read(moov: &BoxBytes, file_size: u64) -> Result<MovieBox, ReadErro
             .err()
             .unwrap_or(moov.bad("no movie header")));
     };
-    let mut tracks = Vec::new();
+    let (mut tracks, mut refused) = (Vec::new(), Vec::new());
     for trak in &traks {
-        tracks.extend(track_box::read(trak, timescale, file_size)?);
+        match track_box::read(trak, timescale, file_size) {
+            Ok(track) => tracks.extend(track),
+            // One bad track is no reason not to serve the others.
+            Err(error) => refused.push(track_box::refused(trak, error)),
+        }
     }
-    let movie = Movie { tracks };
+    if let (true, Some(first)) = (tracks.is_empty(), refused.first()) {
+        return Err(first.error.clone());
+    }
+    let movie = Movie { tracks, refused };
     Ok(MovieBox { movie, extends })
 }
 

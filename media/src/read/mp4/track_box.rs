@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::boxes::BoxBytes;
-use super::movie::MovieTrack;
+use super::movie::{MovieTrack, RefusedTrack, unsupported};
 use super::{ReadError, edit, sample_table};
 use crate::codec::{FourCc, MediaKind};
 use crate::time::Timescale;
@@ -36,8 +38,10 @@ pub(super) fn read(
         Some(elst) => edit::read(&elst)?,
         None => Vec::new(),
     };
-    let stbl = mdia.required(*b"minf")?.required(*b"stbl")?;
+    let minf = mdia.required(*b"minf")?;
+    let stbl = minf.required(*b"stbl")?;
     let table = sample_table::read(&stbl, file_size)?;
+    check_data_references(&minf, &table.entries)?;
     Ok(Some(MovieTrack {
         id,
         kind,
@@ -58,6 +62,42 @@ pub(super) fn read(
         fragment_heads: Arc::default(),
         fragments_end: 0,
     }))
+}
+
+/// What can be told of a track that cannot be read.
+pub(super) fn refused(trak: &BoxBytes, error: ReadError) -> RefusedTrack {
+    let header = trak.required(*b"tkhd").and_then(|tkhd| track_header(&tkhd));
+    let handler = trak.required(*b"mdia").and_then(|mdia| mdia.required(*b"hdlr"));
+    let handler = handler.and_then(|hdlr| read_handler(&hdlr));
+    RefusedTrack {
+        id: header.ok().map(|(id, _)| id),
+        kind: handler.ok().and_then(|(handler, _)| kind_of(handler)),
+        error,
+    }
+}
+
+/// Refuses samples that lie in another file (`dref`, `ISO/IEC 14496-12 §8.7.2`).
+fn check_data_references(minf: &BoxBytes, entries: &[Bytes]) -> Result<(), ReadError> {
+    /// The media is in the same file.
+    const SELF_CONTAINED: u32 = 1;
+    let dref = minf.child(*b"dinf")?.map(|dinf| dinf.child(*b"dref"));
+    let Some(dref) = dref.transpose()?.flatten() else {
+        return Ok(());
+    };
+    for entry in entries {
+        // Size, name, reserved bytes, then the number from 1.
+        let Some(&[high, low]) = entry.get(14..16).and_then(|bytes| bytes.first_chunk()) else {
+            continue;
+        };
+        let index = usize::from(u16::from_be_bytes([high, low])).saturating_sub(1);
+        // The version, the flags and the number of references.
+        if let Some(reference) = dref.children(8).nth(index).transpose()?
+            && reference.full()?.flags & SELF_CONTAINED == 0
+        {
+            return Err(unsupported(&reference, "media in another file"));
+        }
+    }
+    Ok(())
 }
 
 fn kind_of(handler: FourCc) -> Option<MediaKind> {

@@ -50,6 +50,7 @@ pub(super) fn title_of(count: u64, duration: u64, offset: u64) -> Presentation {
         name: "video".to_owned(),
         bitrate: 1000,
         language: None,
+        audio: crate::track::AudioTraits::default(),
         timescale: Timescale::new(12_800).unwrap(),
         codecs: vec![codec],
         display_size: (0, 0),

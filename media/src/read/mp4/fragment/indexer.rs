@@ -104,6 +104,7 @@ impl Indexer {
     fn take_movie(&mut self) -> Movie {
         Movie {
             tracks: std::mem::take(&mut self.movie.tracks),
+            refused: std::mem::take(&mut self.movie.refused),
         }
     }
 }
