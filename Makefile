@@ -7,7 +7,7 @@ DEV := --workspace --locked
 .DEFAULT_GOAL := help
 # Cargo uses every core by itself, and setup comes before all else.
 .NOTPARALLEL:
-.PHONY: help setup setup-build build demo test test-rust test-page lint fmt
+.PHONY: help setup setup-build build demo test test-rust test-page lint fuzz fmt
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,15 @@ lint: setup-build ## Check format, lints and (with cargo-deny) licences
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(DEV) --all-targets -- -D warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; fi
+
+TARGET ?= mp4
+FUZZ_SECONDS ?= 600
+
+# What is found goes below target/; what is worth keeping is moved to fuzz/corpus by hand.
+fuzz: ## Fuzz a reader for ten minutes (TARGET=mp4 FUZZ_SECONDS=600); needs cargo-fuzz
+	mkdir -p target/fuzz/$(TARGET)
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $(TARGET) target/fuzz/$(TARGET) fuzz/corpus/$(TARGET) -- \
+	  -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
