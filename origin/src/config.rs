@@ -14,7 +14,7 @@ use strata_node::config::{ByteSize, Document, Mistakes, Section, Value};
 
 use crate::asset::{CatalogConfig, Packaging};
 use crate::http::{AllowOrigin, CacheControl, HttpConfig};
-use crate::source::{S3Config, StoreLimits};
+use crate::source::{Host, HttpConfig as HttpSourceConfig, S3Config, StoreLimits};
 
 /// Longest time that any key may set, one hour.
 const TIME_MAX: Duration = Duration::from_secs(3600);
@@ -31,6 +31,9 @@ pub struct OriginConfig {
     pub admin: SocketAddr,
     /// Where titles are. Section `store`.
     pub store: StoreConfig,
+    /// The web servers that files may lie on beside the store; `None`: none is asked.
+    /// Section `http_sources`.
+    pub http_sources: Option<HttpSourceConfig>,
     /// Bytes of memory for source chunks. Key `cache.chunks`; default 512 MiB.
     pub chunk_cache_bytes: usize,
     /// Bytes in a chunk. Key `cache.chunk_size`; default 1 MiB, 64 KiB to
@@ -100,6 +103,7 @@ impl OriginConfig {
             listen,
             admin,
             store: store(root.section("store")),
+            http_sources: http_sources(root.section("http_sources")),
             chunk_cache_bytes,
             chunk_bytes: u32::try_from(chunk_size.0).unwrap_or(u32::MAX),
             http: http(
@@ -164,6 +168,19 @@ fn store(mut section: Section<'_>) -> StoreConfig {
         limits,
         probe_interval,
     }
+}
+
+/// `None` when no host is named.
+fn http_sources(mut section: Section<'_>) -> Option<HttpSourceConfig> {
+    let hosts: Vec<SourceHost> = section.list("hosts");
+    let config = HttpSourceConfig {
+        hosts: hosts.into_iter().map(|host| host.0).collect(),
+        private_addresses: section.or("private_addresses", false),
+        connect_timeout: time(&mut section, "connect_timeout", Duration::from_secs(1)),
+        attempt_timeout: time(&mut section, "attempt_timeout", Duration::from_secs(3)),
+        attempts_max: section.within("attempts", 3, 1..=10),
+    };
+    (!config.hosts.is_empty()).then_some(config)
 }
 
 /// The memory is another section's.
@@ -231,6 +248,17 @@ fn http(
 
 fn time(section: &mut Section<'_>, key: &'static str, default: Duration) -> Duration {
     section.within(key, default, Duration::from_millis(1)..=TIME_MAX)
+}
+
+/// `cdn.example.com`, `cdn.example.com:8443`.
+struct SourceHost(Host);
+
+impl Value for SourceHost {
+    fn from_scalar(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map(Self)
+            .map_err(|error: <Host as std::str::FromStr>::Err| error.to_string())
+    }
 }
 
 /// `fmp4` or `ts`.

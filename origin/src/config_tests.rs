@@ -133,3 +133,21 @@ fn a_store_that_is_no_store_is_refused() {
         assert_eq!(found.len(), 1, "{url}: {found:#?}");
     }
 }
+
+#[test]
+fn web_servers_are_asked_only_when_hosts_are_named() {
+    let read_with = |section: &str| {
+        let text = format!("listen: 127.0.0.1:0\nstore:\n  url: ./titles\nhttp_sources:\n{section}");
+        read(&text)
+    };
+    assert_eq!(
+        read_with("  private_addresses: true\n").unwrap().http_sources,
+        None
+    );
+    let some = read_with("  hosts: [cdn.example.com, \"media.example.com:8443\"]\n").unwrap();
+    let sources = some.http_sources.unwrap();
+    assert_eq!((sources.hosts.len(), sources.private_addresses), (2, false));
+    let found = read_with("  hosts: [\"http://cdn.example.com\"]\n").unwrap_err();
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert!(found[0].contains("http_sources.hosts[0]"), "{found:?}");
+}

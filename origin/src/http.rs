@@ -35,6 +35,7 @@ mod range;
 mod route;
 mod server;
 mod service;
+mod target;
 mod text;
 mod ts;
 
@@ -43,3 +44,4 @@ pub use cors::AllowOrigin;
 pub use metrics::HttpMetrics;
 pub use server::serve;
 pub use service::Front;
+pub use target::title_of;

@@ -12,7 +12,7 @@ use crate::asset::{Catalog, CatalogMetrics, LoadError, Title};
 use crate::config::OriginConfig;
 use crate::http::{Front, HttpMetrics};
 use crate::origin::StartError;
-use crate::source::{Source, SourceError, Store, StoreMetrics};
+use crate::source::{HttpSource, Places, Source, SourceError, Store, StoreMetrics};
 
 /// The parts of an origin that answer: what every origin is built of.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ impl InProcess {
         let http_metrics = HttpMetrics::register(&registry)?;
         let cache_metrics = CacheMetrics::register(&registry)?;
         let access_log = AccessLog::start(&config.access_log, &registry)?;
+        let web = config.http_sources.clone().map(HttpSource::new).transpose()?;
+        let source = Arc::new(Places::new(source, web));
         let store = Arc::new(Store::new(source, config.store.limits.clone(), store_metrics));
         let chunk_config = ChunkCacheConfig {
             capacity_bytes: config.chunk_cache_bytes,

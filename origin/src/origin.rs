@@ -18,7 +18,7 @@ use crate::asset::Catalog;
 use crate::config::{OriginConfig, Place};
 use crate::http::{self, Front};
 use crate::in_process::InProcess;
-use crate::source::{FolderSource, S3ConnectError, S3Source, Source, SourceError, Store};
+use crate::source::{FolderSource, HttpClientError, S3ConnectError, S3Source, Source, SourceError, Store};
 
 /// Longest time to write what waits in the access log at the end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -40,6 +40,9 @@ pub enum StartError {
     /// The S3 client cannot be built.
     #[error(transparent)]
     S3(#[from] S3ConnectError),
+    /// The client for web servers cannot be built.
+    #[error(transparent)]
+    Http(#[from] HttpClientError),
     /// The access log cannot be opened.
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),

@@ -1,4 +1,5 @@
-//! Where titles are stored: a folder or an S3 bucket.
+//! Where titles are stored: a folder or an S3 bucket, and beside it web servers whose
+//! files server manifests may name.
 //!
 //! A [`Source`] answers three questions about an object, by its name relative
 //! to the store's root: what is it ([`Source::head`]), how does it begin
@@ -9,8 +10,10 @@
 
 mod error;
 mod fs;
+mod http;
 mod metrics;
 mod object;
+mod places;
 mod s3;
 mod store;
 mod tally;
@@ -23,10 +26,12 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use strata_cache::Chunk;
 
+pub use self::http::{Host, HttpClientError, HttpConfig, HttpSource};
 pub use error::{SourceError, SourceFault};
 pub use fs::FolderSource;
 pub use metrics::StoreMetrics;
 pub use object::{Piece, Pieces, SourceObject};
+pub use places::{Places, is_url};
 pub use s3::{S3Config, S3ConnectError, S3Source};
 pub use store::{Store, StoreLimits};
 pub use tally::Tally;
@@ -54,7 +59,8 @@ pub struct Opened {
 /// A place that objects are read from.
 ///
 /// Objects are named by paths relative to the store's root, with `/` between
-/// segments, no empty, `.` or `..` segments and no leading slash.
+/// segments, no empty, `.` or `..` segments and no leading slash; those of web servers
+/// by their URLs, see [`Places`].
 #[async_trait]
 pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// The store's name, the same on every node that reads from it.
@@ -89,3 +95,5 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+pub(crate) mod web_server;

@@ -7,7 +7,11 @@ use prometheus::Registry;
 use strata_cache::{Chunk, ChunkCacheConfig, HeapSize};
 
 use super::*;
-use crate::source::{FolderSource, ObjectMeta, Opened, Source, StoreLimits, StoreMetrics};
+use crate::source::web_server::WebServer;
+use crate::source::{
+    FolderSource, HttpConfig, HttpSource, ObjectMeta, Opened, Places, Source, SourceFault, StoreLimits,
+    StoreMetrics,
+};
 
 /// The sample title; opening waits at a gate, and can be made to panic.
 #[derive(Debug)]
@@ -72,13 +76,16 @@ fn config() -> CatalogConfig {
 }
 
 fn catalog(source: &Arc<Sample>, config: CatalogConfig) -> Catalog {
+    catalog_of(Arc::clone(source) as Arc<dyn Source>, config)
+}
+
+fn catalog_of(source: Arc<dyn Source>, config: CatalogConfig) -> Catalog {
     let registry = Registry::new();
     let limits = StoreLimits {
         concurrency_max: 64,
         queue_timeout: Duration::from_secs(30),
         timeout: Duration::from_secs(30),
     };
-    let source = Arc::clone(source) as Arc<dyn Source>;
     let store = Store::new(source, limits, StoreMetrics::register(&registry).unwrap());
     let cache_metrics = CacheMetrics::register(&registry).unwrap();
     let chunk_config = ChunkCacheConfig {
@@ -198,4 +205,50 @@ async fn a_stale_title_is_served_while_it_is_checked() {
     }
     assert_eq!(source.heads.load(Ordering::SeqCst), 1);
     assert_eq!(source.opens.load(Ordering::SeqCst), 1);
+}
+
+/// A server manifest in a folder, which names a file of a web server.
+async fn title_with_a_url(server: &WebServer, web: Option<HttpSource>) -> (tempfile::TempDir, Catalog) {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sample/title/harbour-144.mp4");
+    server.put("films/harbour 144.mp4", &std::fs::read(sample).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let src = server.url("films/harbour 144.mp4");
+    let manifest = format!("<smil><body><switch><video src=\"{src}\"/></switch></body></smil>");
+    std::fs::write(folder.path().join("far.ism"), manifest).unwrap();
+    let store = Arc::new(FolderSource::open(folder.path()).unwrap());
+    let catalog = catalog_of(Arc::new(Places::new(store, web)), config());
+    (folder, catalog)
+}
+
+#[tokio::test]
+async fn a_server_manifest_names_files_of_a_web_server_that_is_allowed() {
+    let server = WebServer::start().await;
+    let web = HttpSource::new(HttpConfig {
+        hosts: vec![server.address().to_string().parse().unwrap()],
+        private_addresses: true,
+        connect_timeout: Duration::from_secs(1),
+        attempt_timeout: Duration::from_secs(5),
+        attempts_max: 1,
+    });
+    let (_folder, catalog) = title_with_a_url(&server, Some(web.unwrap())).await;
+    let title = title(&catalog, "far.ism").await.unwrap();
+    let track = &title.presentation().tracks[0];
+    let object = title.object(track.file).unwrap();
+    assert_eq!(object.name(), server.url("films/harbour 144.mp4"));
+    let ranges = track.table_ranges(0);
+    let range = ranges.into_iter().find(|range| !range.is_empty()).unwrap();
+    let bytes = object.read(range.clone(), &Arc::default()).await.unwrap();
+    assert_eq!(bytes.len() as u64, range.end - range.start);
+}
+
+#[tokio::test]
+async fn no_web_server_is_asked_unless_that_is_allowed() {
+    let server = WebServer::start().await;
+    let (_folder, catalog) = title_with_a_url(&server, None).await;
+    let error = title(&catalog, "far.ism").await.unwrap_err();
+    assert!(
+        matches!(&error, LoadError::File(error) if matches!(error.fault, SourceFault::Denied { .. })),
+        "{error}"
+    );
+    assert_eq!(server.requests(), 0);
 }

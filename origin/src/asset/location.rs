@@ -8,8 +8,8 @@ pub enum LocationError {
     /// The name is empty.
     #[error("an empty src")]
     Empty,
-    /// The name is a URL of another place.
-    #[error("{src:?} is a URL; only files of the same store are read")]
+    /// The name is a URL of another kind of place than a web server.
+    #[error("{src:?} is a URL that is neither http nor https")]
     Url {
         /// As written.
         src: String,
@@ -29,8 +29,8 @@ pub enum LocationError {
     },
 }
 
-/// The object that `src` names, written in the server manifest `manifest`
-/// (both relative to the store's root).
+/// The object that `src` names, written in the server manifest `manifest`: its place
+/// relative to the store's root, as that of the manifest is, or its URL on a web server.
 ///
 /// `src` is a relative URL reference (`RFC 3986 §5.2`): percent-encoding is
 /// decoded once, `..` goes up one folder, but never above the store's root.
@@ -41,6 +41,9 @@ pub fn resolve(manifest: &str, src: &str) -> Result<String, LocationError> {
     let written = || src.to_owned();
     if src.is_empty() {
         return Err(LocationError::Empty);
+    }
+    if let Some(url) = web_url(src) {
+        return url.ok_or_else(|| LocationError::Malformed { src: written() });
     }
     if has_scheme(src) || src.starts_with("//") {
         return Err(LocationError::Url { src: written() });
@@ -75,6 +78,19 @@ pub fn resolve(manifest: &str, src: &str) -> Result<String, LocationError> {
     Ok(path.join("/"))
 }
 
+/// The URL that `src` is, in the one way it is written here; the inner `None`: it is one
+/// of a web server and malformed. Whether its host may be asked is for the source to say.
+fn web_url(src: &str) -> Option<Option<String>> {
+    let (scheme, rest) = src.split_once("://")?;
+    let scheme = ["http", "https"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(scheme))?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let url = format!("{scheme}://{}{path}", authority.to_ascii_lowercase());
+    let is_plain = !authority.is_empty() && !authority.contains('@') && !path.contains('#');
+    Some((is_plain && url.parse::<http::Uri>().is_ok()).then_some(url))
+}
+
 /// Whether the reference starts with a scheme (`RFC 3986 §3.1`).
 fn has_scheme(src: &str) -> bool {
     let Some((scheme, _)) = src.split_once(':') else {
@@ -99,6 +115,16 @@ mod tests {
             ("shows/film.ism", "a%20b%2Bc.mp4", "shows/a b+c.mp4"),
             ("shows/film.ism", "100%.mp4", "shows/100%.mp4"),
             ("shows/film.ism", "sub//film.mp4", "shows/sub/film.mp4"),
+            (
+                "film.ism",
+                "HTTPS://CDN.example.com/A%20b.mp4?t=1",
+                "https://cdn.example.com/A%20b.mp4?t=1",
+            ),
+            (
+                "film.ism",
+                "http://10.0.0.1:8080/f.mp4",
+                "http://10.0.0.1:8080/f.mp4",
+            ),
         ];
         for (manifest, src, expected) in cases {
             assert_eq!(resolve(manifest, src).as_deref(), Ok(expected), "{src}");
@@ -108,13 +134,7 @@ mod tests {
     #[test]
     fn a_name_that_is_no_file_of_the_store_is_refused() {
         let src = |src: &str| src.to_owned();
-        for url in [
-            "http://host/film.mp4",
-            "https://host/f",
-            "file:///etc/passwd",
-            "s3://b/k",
-            "//host/f",
-        ] {
+        for url in ["file:///etc/passwd", "s3://b/k", "//host/f"] {
             assert_eq!(
                 resolve("film.ism", url),
                 Err(LocationError::Url { src: src(url) })
@@ -137,6 +157,10 @@ mod tests {
             "folder/",
             ".",
             "line\nbreak.mp4",
+            "http:///film.mp4",
+            "http://user@host/film.mp4",
+            "http://host/a b.mp4",
+            "https://host/film.mp4#t=1",
         ] {
             let error = LocationError::Malformed { src: src(malformed) };
             assert_eq!(resolve("film.ism", malformed), Err(error), "{malformed}");

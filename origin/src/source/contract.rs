@@ -8,6 +8,7 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use strata_s3_server::{Effect, Ending, Fault, Operation, Server};
 use tempfile::TempDir;
 
+use super::web_server::WebServer;
 use super::*;
 
 const BUCKET: &str = "titles";
@@ -117,6 +118,82 @@ impl Backend for Bucket {
 
     fn delete(&self, object: &str) {
         assert!(self.server.store().delete(BUCKET, &format!("vod/{object}")));
+    }
+}
+
+/// Files of a web server beside a store, named by where they lie on it.
+struct Web {
+    server: WebServer,
+    source: WebFiles,
+}
+
+#[derive(Debug)]
+struct WebFiles {
+    /// The server's URL of an object.
+    url: fn(&str, &str) -> String,
+    root: String,
+    places: Places,
+    _store: TempDir,
+}
+
+#[async_trait]
+impl Source for WebFiles {
+    fn name(&self) -> &str {
+        self.places.name()
+    }
+
+    async fn head(&self, object: &str) -> Result<ObjectMeta, SourceError> {
+        self.places.head(&(self.url)(&self.root, object)).await
+    }
+
+    async fn open(&self, object: &str, head_size: u64) -> Result<Opened, SourceError> {
+        self.places.open(&(self.url)(&self.root, object), head_size).await
+    }
+
+    async fn read(&self, object: &str, version: &str, range: Range<u64>) -> Result<Chunk, SourceError> {
+        self.places
+            .read(&(self.url)(&self.root, object), version, range)
+            .await
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        self.places.probe().await
+    }
+}
+
+impl Backend for Web {
+    type Source = WebFiles;
+
+    async fn start() -> Self {
+        let server = WebServer::start().await;
+        let web = HttpSource::new(HttpConfig {
+            hosts: vec![server.address().to_string().parse().unwrap()],
+            private_addresses: true,
+            connect_timeout: Duration::from_secs(1),
+            attempt_timeout: Duration::from_secs(1),
+            attempts_max: 1,
+        });
+        let store = TempDir::new().unwrap();
+        let folder = FolderSource::open(store.path()).unwrap();
+        let source = WebFiles {
+            url: web_server::url,
+            root: format!("http://{}", server.address()),
+            places: Places::new(Arc::new(folder), Some(web.unwrap())),
+            _store: store,
+        };
+        Self { server, source }
+    }
+
+    fn source(&self) -> &WebFiles {
+        &self.source
+    }
+
+    fn put(&self, object: &str, bytes: &[u8]) {
+        self.server.put(object, bytes);
+    }
+
+    fn delete(&self, object: &str) {
+        self.server.delete(object);
     }
 }
 
@@ -259,6 +336,13 @@ macro_rules! contract {
             $(#[tokio::test]
             async fn $case() {
                 super::$case::<super::Folder>().await;
+            })*
+        }
+
+        mod web {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case::<super::Web>().await;
             })*
         }
 

@@ -17,6 +17,7 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use strata_cache::{Chunk, ChunkBuilder};
 
 use self::fault::Limits;
+pub(super) use self::fault::chain;
 use super::{ObjectMeta, Opened, Source, SourceError, SourceFault};
 
 /// The region named in signatures when an endpoint is given without one: what
@@ -247,7 +248,7 @@ async fn collect(mut body: ByteStream, size: u64) -> Result<Chunk, SourceFault> 
     let size = usize::try_from(size).map_err(|_| SourceFault::broken("range exceeds memory"))?;
     let mut chunk = ChunkBuilder::new(size);
     while let Some(frame) = body.next().await {
-        let frame = frame.map_err(|error| SourceFault::broken(fault::chain(&error)))?;
+        let frame = frame.map_err(|error| SourceFault::broken(chain(&error)))?;
         chunk
             .push(&frame)
             .map_err(|error| SourceFault::broken(error.to_string()))?;

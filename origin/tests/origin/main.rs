@@ -15,10 +15,16 @@ mod drain;
 mod faults;
 mod operator;
 mod ranges;
+mod reads;
 mod replaced;
+#[path = "../../../fuzz/src/replay.rs"]
+mod replay;
 mod rig;
 mod shaping;
 mod shared;
 mod smooth;
 mod texts;
 mod ts;
+#[path = "../../../fuzz/src/url.rs"]
+mod url;
+mod urls;

@@ -86,7 +86,7 @@ pub(super) fn of_probe(fault: SourceFault) -> Result<(), SourceFault> {
 }
 
 /// An error with all its causes, which the SDK keeps out of its `Display`.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+pub(in crate::source) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
