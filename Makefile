@@ -7,7 +7,7 @@ DEV := --workspace --locked
 .DEFAULT_GOAL := help
 # Cargo uses every core by itself, and setup comes before all else.
 .NOTPARALLEL:
-.PHONY: help setup setup-build build demo test test-rust test-page lint fuzz fmt
+.PHONY: help setup setup-build build demo test test-rust test-page test-stores soak report lint fuzz fmt
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,16 @@ test-rust: setup-build
 test-page: setup
 	$(CARGO) build $(DEV) --bins --tests
 	npm --prefix demo/page test
+
+test-stores: setup-build ## Run the store's tests against the S3 server that STRATA_STORE_ENDPOINT and STRATA_STORE_BUCKET name
+	$(CARGO) test --locked --package strata-origin --lib -- --ignored outer
+
+soak: setup-build ## Load an origin for a quarter of an hour (STRATA_SOAK_SECONDS=900) and watch its memory
+	$(CARGO) test --locked --package strata --test end_to_end -- --ignored --nocapture soak
+
+report: setup-build ## Write what a viewer costs at the store to target/store-report.md
+	STRATA_STORE_REPORT=$(CURDIR)/target/store-report.md $(CARGO) test --locked --package strata-origin --test origin watches_on
+	@cat target/store-report.md
 
 lint: setup-build ## Check format, lints and (with cargo-deny) licences
 	$(CARGO) fmt --all --check

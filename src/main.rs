@@ -1,6 +1,7 @@
 //! The `strata` command: one binary, a subcommand for each thing it does.
 
 mod balancer;
+mod cache;
 mod check;
 mod inspect;
 mod node;
@@ -30,6 +31,7 @@ struct Cli {
 enum Command {
     Origin(origin::Arguments),
     Balancer(balancer::Arguments),
+    Cache(cache::Arguments),
     Check(check::Arguments),
     Inspect(inspect::Arguments),
     Version(version::Arguments),
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Balancer(arguments) => balancer::run(&arguments),
+        Command::Cache(arguments) => cache::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),

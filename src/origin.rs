@@ -15,7 +15,7 @@ Examples:
   strata origin --config origin.yaml
   strata origin --listen 127.0.0.1:8081 --admin 127.0.0.1:9081 --store ./titles
   strata origin --listen 127.0.0.1:8081 --admin 127.0.0.1:9081 \\
-    --store s3://bucket/prefix --s3-endpoint http://127.0.0.1:9000
+    --store s3://bucket/prefix --s3-endpoint http://127.0.0.1:9000 --cache /var/cache/strata
 
 Credentials for S3 are found as the AWS SDK finds them: AWS_ACCESS_KEY_ID and its kin, profiles,
 or the role of the machine.
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// Serve clients here; port 0 takes any free port. [key: listen]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Answer /healthz, /readyz and /metrics here. [key: admin, default: 127.0.0.1:9081]
+    /// Answer /healthz, /readyz, /metrics and POST /purge here. [key: admin, default: 127.0.0.1:9081]
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin: Option<String>,
     /// Find titles here: a folder, or s3://bucket/prefix. [key: store.url]
@@ -42,6 +42,9 @@ pub(crate) struct Arguments {
     /// Sign for this region. [key: store.region]
     #[arg(long, value_name = "REGION")]
     s3_region: Option<String>,
+    /// Keep what was read in this folder too. [key: cache.disk.path]
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<String>,
     /// Write one JSON line a request: stdout, off, or a file. [key: access_log, default: stdout]
     #[arg(long, value_name = "WHERE")]
     access_log: Option<String>,
@@ -55,6 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with("--store", "store.url", &arguments.store)
         .with("--s3-endpoint", "store.endpoint", &arguments.s3_endpoint)
         .with("--s3-region", "store.region", &arguments.s3_region)
+        .with("--cache", "cache.disk.path", &arguments.cache)
         .with("--access-log", "access_log", &arguments.access_log);
     node::run(
         &arguments.node,

@@ -153,6 +153,7 @@ impl Balancer {
         let admin = Admin {
             registry: self.registry,
             readiness: readiness.clone(),
+            purge: None,
         };
         let admin = tokio::spawn(admin::serve(self.admin_listener, admin, shutdown.clone()));
         let (news, heard) = mpsc::channel(1);

@@ -19,6 +19,11 @@ impl Chunk {
         Self(Bytes::from(buffer.into_boxed_slice()))
     }
 
+    /// Takes over bytes that are known to own an allocation of their size.
+    pub(crate) fn of_exact(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes; clones and slices of them share the chunk's allocation.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {

@@ -1,33 +1,101 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
+use std::time::Duration;
 
 use prometheus::Registry;
-use tokio::sync::{Semaphore, oneshot};
+use tempfile::TempDir;
 
 use super::*;
-use crate::key::ObjectKey;
+use crate::disk::{DiskConfig, DiskState};
 
 const CHUNK_BYTES: u32 = 1024;
+
+fn config(chunks: usize) -> ChunkCacheConfig {
+    ChunkCacheConfig {
+        capacity_bytes: chunks * (CHUNK_BYTES as usize + ENTRY_OVERHEAD_BYTES),
+        chunk_bytes: CHUNK_BYTES,
+        fills: FillLimits::default(),
+        admission: DiskAdmission::Filled,
+    }
+}
 
 fn cache(chunks: usize) -> (ChunkCache<&'static str>, Registry) {
     let registry = Registry::new();
     let metrics = CacheMetrics::register(&registry).unwrap();
-    let config = ChunkCacheConfig {
-        capacity_bytes: chunks * (CHUNK_BYTES as usize + ENTRY_OVERHEAD_BYTES),
-        chunk_bytes: CHUNK_BYTES,
-    };
-    (ChunkCache::new(&config, Handle::current(), &metrics), registry)
+    let cache = ChunkCache::new(&config(chunks), Handle::current(), &metrics);
+    (cache, registry)
 }
 
-fn key(index: u32) -> ChunkKey {
-    ChunkKey {
+/// A cache over a disk in `folder`.
+async fn over_disk(
+    chunks: usize,
+    folder: &Path,
+    admission: DiskAdmission,
+) -> (ChunkCache<&'static str>, DiskTier, Registry) {
+    let registry = Registry::new();
+    let metrics = CacheMetrics::register(&registry).unwrap();
+    let disk = DiskConfig {
+        block_bytes: 1 << 20,
+        load_timeout: Duration::from_secs(30),
+        ..DiskConfig::new(folder.to_owned(), 16 << 20)
+    };
+    let disk = DiskTier::start(disk, Tier::Chunks, &Handle::current(), &metrics);
+    assert_eq!(disk.opened().await, DiskState::On);
+    let config = ChunkCacheConfig {
+        admission,
+        ..config(chunks)
+    };
+    let cache = ChunkCache::over_disk(&config, Some(disk.clone()), Handle::current(), &metrics);
+    (cache, disk, registry)
+}
+
+fn sum(registry: &Registry, name: &str) -> f64 {
+    let families = registry.gather();
+    let family = families.iter().find(|family| family.name() == name).unwrap();
+    family
+        .get_metric()
+        .iter()
+        .map(|metric| metric.get_counter().get_value())
+        .sum()
+}
+
+fn span(first: u32, last: u32) -> ChunkSpan {
+    ChunkSpan {
         object: ObjectKey::new("store", "film.mp4", "v1"),
-        size: CHUNK_BYTES,
-        index,
+        object_size: 100 * u64::from(CHUNK_BYTES) - 24,
+        first,
+        last,
+        is_ahead: false,
     }
 }
 
-fn chunk(fill: u8) -> Chunk {
-    Chunk::from_vec(vec![fill; CHUNK_BYTES as usize])
+/// What chunk `index` is filled with.
+fn mark(index: u32) -> u8 {
+    u8::try_from(index % 251).unwrap()
+}
+
+/// Fills every chunk with its mark.
+async fn indexes(mut filling: ChunkFilling<&'static str>) {
+    let keys: Vec<ChunkKey> = filling.keys().cloned().collect();
+    filling.head(&(), None);
+    for key in keys {
+        let size = if key.index == 99 {
+            1000
+        } else {
+            CHUNK_BYTES as usize
+        };
+        filling.push(vec![mark(key.index); size].into()).unwrap();
+    }
+}
+
+async fn unwanted(_: ChunkFilling<&'static str>) {
+    panic!("a fill was started")
+}
+
+async fn whole(reading: Reading<&'static str>) -> Bytes {
+    match reading {
+        Reading::Whole(bytes) => bytes,
+        Reading::Growing(follower) => follower.whole().await.unwrap(),
+    }
 }
 
 /// The value of a counter of the `chunks_memory` tier.
@@ -46,145 +114,152 @@ fn counted(registry: &Registry, name: &str, label: &str) -> f64 {
     metric.get_counter().get_value()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thousand_concurrent_askers_cost_one_fill() {
-    let (cache, registry) = cache(8);
-    let fills = Arc::new(AtomicUsize::new(0));
-    let gate = Arc::new(Semaphore::new(0));
-    let askers: Vec<_> = (0..1_000)
-        .map(|_| {
-            let (cache, fills, gate) = (cache.clone(), Arc::clone(&fills), Arc::clone(&gate));
-            tokio::spawn(async move {
-                let fill = move || async move {
-                    fills.fetch_add(1, Ordering::SeqCst);
-                    gate.acquire().await.unwrap().forget();
-                    Ok(chunk(7))
-                };
-                cache.get_or_fill(&key(0), fill).await.unwrap().value
-            })
-        })
-        .collect();
-    gate.add_permits(1);
-    for asker in askers {
-        assert_eq!(asker.await.unwrap(), *chunk(7).bytes());
+#[tokio::test]
+async fn chunks_of_a_span_come_from_one_fill_and_are_hits_afterwards() {
+    let (cache, registry) = cache(200);
+    let looked = cache.open(&span(96, 120), indexes).await.unwrap();
+    assert_eq!(looked.outcome, Outcome::Miss);
+    assert_eq!(whole(looked.value).await, vec![96; 1024]);
+    cache.drain().await;
+    for index in 96..100 {
+        let looked = cache.open(&span(index, index), unwanted).await.unwrap();
+        assert_eq!(looked.outcome, Outcome::Hit);
+        let size = if index == 99 { 1000 } else { 1024 };
+        assert_eq!(whole(looked.value).await, vec![mark(index); size]);
     }
-    assert_eq!(fills.load(Ordering::SeqCst), 1);
     let requests = |outcome| counted(&registry, "strata_cache_requests_total", outcome);
-    assert_eq!(requests("miss"), 1.0);
-    assert_eq!(requests("hit") + requests("joined"), 999.0);
-    assert_eq!(counted(&registry, "strata_cache_fills_total", "filled"), 1.0);
+    assert_eq!((requests("miss"), requests("hit")), (1.0, 4.0));
+    assert_eq!(counted(&registry, "strata_cache_fills_total", "filled"), 4.0);
 }
 
 #[tokio::test]
-async fn a_leader_who_leaves_does_not_cancel_the_fill_for_others() {
-    let (cache, _) = cache(8);
-    let (begun, has_begun) = oneshot::channel();
-    let (go, may_go) = oneshot::channel::<()>();
-    let leader = {
-        let cache = cache.clone();
-        tokio::spawn(async move {
-            let fill = || async move {
-                begun.send(()).unwrap();
-                may_go.await.unwrap();
-                Ok(chunk(1))
-            };
-            cache.get_or_fill(&key(0), fill).await
-        })
-    };
-    has_begun.await.unwrap();
-    leader.abort();
-    assert!(leader.await.unwrap_err().is_cancelled());
-    let key = key(0);
-    let (looked, ()) = tokio::join!(
-        cache.get_or_fill(&key, || async { Err("a second fill was started") }),
-        async { go.send(()).unwrap() },
-    );
-    let looked = looked.unwrap();
-    assert_eq!(looked.outcome, Outcome::Joined);
-    assert_eq!(looked.value, *chunk(1).bytes());
+async fn a_fill_stops_at_a_chunk_that_is_here() {
+    let (cache, _) = cache(200);
+    whole(cache.open(&span(3, 3), indexes).await.unwrap().value).await;
+    assert_eq!(cache.read_ahead(&span(1, 9), indexes), 2);
+    cache.drain().await;
+    let here = (0..10).filter(|index| cache.contains(&span(0, 0).key(*index, CHUNK_BYTES)));
+    assert_eq!(here.collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[tokio::test]
-async fn an_error_reaches_everyone_who_waits_and_the_next_asker_tries_again() {
-    let (cache, registry) = cache(8);
-    let (go, may_go) = oneshot::channel::<()>();
-    let key = key(0);
-    let failing = cache.get_or_fill(&key, || async move {
-        may_go.await.unwrap();
-        Err("store is down")
-    });
-    let waiting = || cache.get_or_fill(&key, || async { Ok(chunk(0)) });
-    let (first, second, third, ()) =
-        tokio::join!(failing, waiting(), waiting(), async { go.send(()).unwrap() });
-    for result in [first, second, third] {
-        assert_eq!(result.unwrap_err(), FillError::Failed("store is down"));
+async fn what_is_read_ahead_with_a_chunk_comes_though_nobody_follows() {
+    for is_ahead in [false, true] {
+        let (cache, _) = cache(8_000);
+        let (go, may_go) = tokio::sync::watch::channel(false);
+        let fill = move |filling: ChunkFilling<&'static str>| {
+            let mut may_go = may_go.clone();
+            async move {
+                let mut filling = filling;
+                filling.head(&(), None);
+                let _ = may_go.wait_for(|may_go| *may_go).await;
+                indexes(filling).await;
+            }
+        };
+        let wide = ChunkSpan {
+            object_size: 2_000 * u64::from(CHUNK_BYTES),
+            is_ahead,
+            ..span(0, 1_999)
+        };
+        drop(cache.open(&wide, fill).await.unwrap());
+        // Whoever is let go first, the fill or who gives it up: both are ready.
+        if !is_ahead {
+            cache.drain().await;
+        }
+        let _ = go.send(true);
+        cache.drain().await;
+        assert_eq!(cache.contains(&wide.key(7, CHUNK_BYTES)), is_ahead);
     }
-    let looked = cache.get_or_fill(&key, || async { Ok(chunk(2)) }).await.unwrap();
-    assert_eq!((looked.value, looked.outcome), (chunk(2).into(), Outcome::Miss));
-    assert_eq!(counted(&registry, "strata_cache_fills_total", "failed"), 1.0);
-}
-
-#[tokio::test]
-async fn a_fill_that_panics_is_reported_and_can_be_tried_again() {
-    let (cache, _) = cache(8);
-    let panicking = cache
-        .get_or_fill(&key(0), || async { panic!("a bug in the fill") })
-        .await;
-    assert_eq!(panicking.unwrap_err(), FillError::Lost);
-    let looked = cache
-        .get_or_fill(&key(0), || async { Ok(chunk(3)) })
-        .await
-        .unwrap();
-    assert_eq!(looked.value, *chunk(3).bytes());
 }
 
 #[tokio::test]
 async fn memory_stays_within_its_capacity() {
     let (cache, registry) = cache(16);
-    for index in 0..100 {
-        cache
-            .get_or_fill(&key(index), || async { Ok(chunk(0)) })
-            .await
-            .unwrap();
+    for index in 0..99 {
+        whole(cache.open(&span(index, index), indexes).await.unwrap().value).await;
+        assert!(cache.usage_bytes() <= 16 * (CHUNK_BYTES as usize + ENTRY_OVERHEAD_BYTES));
     }
-    assert!(cache.usage_bytes() <= 16 * (CHUNK_BYTES as usize + ENTRY_OVERHEAD_BYTES));
-    let evicted = registry.gather();
-    let evicted = evicted
-        .iter()
+    let evictions = registry
+        .gather()
+        .into_iter()
         .find(|family| family.name() == "strata_cache_evictions_total")
         .unwrap();
-    assert_eq!(evicted.get_metric()[0].get_counter().get_value(), 84.0);
+    assert!(80.0 < evictions.get_metric()[0].get_counter().get_value());
 }
 
 #[tokio::test]
-async fn versions_of_an_object_do_not_meet() {
-    let (cache, _) = cache(8);
-    let newer = ChunkKey {
-        object: ObjectKey::new("store", "film.mp4", "v2"),
-        ..key(0)
+async fn an_empty_object_has_one_empty_chunk() {
+    let (cache, _) = cache(16);
+    let empty = ChunkSpan {
+        object_size: 0,
+        ..span(0, 3)
     };
-    cache
-        .get_or_fill(&key(0), || async { Ok(chunk(1)) })
-        .await
-        .unwrap();
-    assert!(cache.get(&newer).is_none());
-    assert_eq!(cache.get(&key(0)).unwrap(), *chunk(1).bytes());
+    let fill = |mut filling: ChunkFilling<&'static str>| async move { filling.head(&(), None) };
+    assert_eq!(whole(cache.open(&empty, fill).await.unwrap().value).await, "");
 }
 
-#[tokio::test]
-async fn fills_are_drained() {
-    let (cache, _) = cache(8);
-    let asker = cache.clone();
-    let task = tokio::spawn(async move {
-        asker
-            .get_or_fill(&key(0), || async {
-                tokio::task::yield_now().await;
-                Ok(chunk(1))
-            })
-            .await
-    });
-    tokio::task::yield_now().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_in_memory_writes_nothing_to_disk() {
+    for admission in [DiskAdmission::Filled, DiskAdmission::Evicted] {
+        let folder = TempDir::new().unwrap();
+        let (cache, disk, registry) = over_disk(200, folder.path(), admission).await;
+        whole(cache.open(&span(0, 20), indexes).await.unwrap().value).await;
+        cache.drain().await;
+        disk.written().await;
+        let written = sum(&registry, "strata_cache_disk_written_total");
+        assert_eq!(
+            written,
+            if admission == DiskAdmission::Filled {
+                21.0
+            } else {
+                0.0
+            }
+        );
+        for _ in 0..50 {
+            for index in 0..21 {
+                let looked = cache.open(&span(index, index), unwanted).await.unwrap();
+                assert_eq!(looked.outcome, Outcome::Hit);
+            }
+        }
+        disk.written().await;
+        assert_eq!(sum(&registry, "strata_cache_disk_written_total"), written);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_memory_comes_from_disk_and_is_not_written_again() {
+    let folder = TempDir::new().unwrap();
+    let (cache, disk, registry) = over_disk(8, folder.path(), DiskAdmission::Evicted).await;
+    for index in 0..60 {
+        whole(cache.open(&span(index, index), indexes).await.unwrap().value).await;
+        disk.written().await;
+    }
+    let first = span(0, 9);
+    assert!(!cache.contains(&first.key(0, CHUNK_BYTES)) && cache.is_coming(&first.key(0, CHUNK_BYTES)));
+    let before = sum(&registry, "strata_cache_disk_written_total");
+    for index in 0..40 {
+        let looked = cache.open(&span(index, 99), unwanted).await.unwrap();
+        assert_eq!(whole(looked.value).await, vec![mark(index); 1024]);
+    }
+    disk.written().await;
+    // The last few that were in memory have left it by now.
+    assert!(sum(&registry, "strata_cache_disk_written_total") <= before + 8.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_finds_the_disk_and_asks_the_source_for_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (cache, disk, _) = over_disk(200, folder.path(), DiskAdmission::Filled).await;
+    whole(cache.open(&span(0, 99), indexes).await.unwrap().value).await;
     cache.drain().await;
-    assert!(cache.get(&key(0)).is_some());
-    task.await.unwrap().unwrap();
+    disk.close().await;
+    drop((cache, disk));
+    let (cache, _, registry) = over_disk(200, folder.path(), DiskAdmission::Filled).await;
+    for index in 0..100 {
+        let looked = cache.open(&span(index, 99), unwanted).await.unwrap();
+        whole(looked.value).await;
+    }
+    assert_eq!(sum(&registry, "strata_cache_disk_written_total"), 0.0);
+    cache.clear().await;
+    assert!(!cache.is_coming(&span(0, 0).key(0, CHUNK_BYTES)));
 }

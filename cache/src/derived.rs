@@ -131,6 +131,17 @@ where
         Ok(looked)
     }
 
+    /// A value was handed out though it is due to be looked at again.
+    pub fn count_stale(&self, value: &T) {
+        self.inner.metrics.stale(value.heap_size());
+    }
+
+    /// Forgets every name.
+    pub fn clear(&self) {
+        self.inner.memory.clear();
+        self.inner.metrics.set_usage(self.inner.memory.usage());
+    }
+
     /// Forgets a name. Whoever holds its value goes on with it.
     pub fn remove(&self, name: &str) {
         self.inner.memory.remove(name);

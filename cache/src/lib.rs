@@ -1,43 +1,54 @@
-//! Chunks of immutable source objects, and what is derived from them, in
-//! memory; each filled once however many ask for it at the same time.
+//! Chunks of immutable source objects, and what is derived from them, in memory
+//! and on disk; each filled once however many ask for it at the same time.
 //!
 //! ```text
 //! ask ──▶ memory (foyer) ── hit ──▶ answer
 //!            │ miss
 //!            ▼
-//!         flight ── already filling ──▶ join, wait, answer
+//!         fill ── already under way ──▶ follow it: read what has arrived
 //!            │ first
 //!            ▼
-//!         fill: a task of its own ──▶ memory, then everyone who waits
+//!         a task of its own ── disk (foyer) ── else the source ──▶ memory, disk
 //! ```
+//!
+//! [`Fills`] streams bytes; values that are derived from them ([`DerivedCache`])
+//! come whole.
 //!
 //! # Invariants
 //!
 //! - A key names its bytes for ever: store, object, *version* and position
 //!   ([`ChunkKey`]). A late fill can therefore never put stale bytes under a
-//!   fresh name, and nothing needs to be invalidated.
+//!   fresh name, what a restart finds on disk is right, and nothing needs to be
+//!   invalidated.
 //! - A fill belongs to nobody who asked. The first asker may leave; the fill
 //!   runs on and reaches whoever still waits.
 //! - A failed fill reaches everyone who waited for it and is forgotten: the
 //!   next asker tries again. How long a failure is remembered is the caller's
 //!   decision, made with [`NegativeCache`].
-//! - Media never evicts indexes: a [`ChunkCache`] and each [`DerivedCache`]
-//!   have budgets of their own.
+//! - Media never evicts indexes: a [`ChunkCache`], each [`DerivedCache`] and each
+//!   [`DiskTier`] have budgets of their own.
 //! - What is weighed is what is held: a [`Chunk`] owns an allocation of
 //!   exactly its size, never a slice that keeps a larger buffer alive.
+//! - A hit in memory writes nothing to disk.
 
 mod chunk;
 mod chunks;
 mod derived;
+mod disk;
+mod fill;
 mod flight;
 mod key;
 mod metrics;
 mod negative;
 
 pub use chunk::{Chunk, ChunkBuilder, ChunkError};
-pub use chunks::{ChunkCache, ChunkCacheConfig};
+pub use chunks::{ChunkCache, ChunkCacheConfig, ChunkFilling, ChunkSpan, DiskAdmission, Reading};
 pub use derived::{DerivedCache, HeapSize};
+pub use disk::{
+    DiskConfig, DiskState, DiskTier, Geometry, OpenError, Scan, ScannedKind, Trouble, clear, inspect, verify,
+};
+pub use fill::{FillLimits, Filling, Fills, Follower, Joined, Keep, StreamError};
 pub use flight::{FillError, Looked, Outcome};
-pub use key::{ChunkKey, ObjectKey};
-pub use metrics::{CacheMetrics, Tier};
+pub use key::{ChunkKey, DiskName, EntryKind, ObjectKey};
+pub use metrics::{CacheMetrics, FillMetrics, Tier};
 pub use negative::NegativeCache;

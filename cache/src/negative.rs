@@ -47,12 +47,14 @@ impl<E: Clone + Send + Sync + 'static> NegativeCache<E> {
         }
     }
 
-    /// The failure of `key`, while it is remembered.
+    /// The failure of `key`, while it is remembered and not older than `since`.
     #[must_use]
-    pub fn recall(&self, key: &str, now: Instant) -> Option<E> {
+    pub fn recall(&self, key: &str, now: Instant, since: Option<Instant>) -> Option<E> {
         let entry = self.memory.get(key)?;
-        if now < entry.value().until {
-            return Some(entry.value().error.clone());
+        let Remembered { until, error } = entry.value();
+        let is_older = since.is_some_and(|since| *until < since + self.lifetime);
+        if now < *until && !is_older {
+            return Some(error.clone());
         }
         self.memory.remove(key);
         None
@@ -76,9 +78,22 @@ mod tests {
         let cache = NegativeCache::new(8, Duration::from_secs(1));
         let start = Instant::now();
         cache.remember("film.ism", "absent", start);
-        assert_eq!(cache.recall("film.ism", start), Some("absent"));
-        assert_eq!(cache.recall("other.ism", start), None);
-        assert_eq!(cache.recall("film.ism", start + Duration::from_secs(1)), None);
+        assert_eq!(cache.recall("film.ism", start, None), Some("absent"));
+        assert_eq!(cache.recall("other.ism", start, None), None);
+        assert_eq!(
+            cache.recall("film.ism", start + Duration::from_secs(1), None),
+            None
+        );
+    }
+
+    #[test]
+    fn a_failure_of_before_a_purge_is_forgotten() {
+        let cache = NegativeCache::new(8, Duration::from_secs(60));
+        let start = Instant::now();
+        cache.remember("film.ism", "absent", start);
+        assert!(cache.recall("film.ism", start, Some(start)).is_some());
+        let purged = start + Duration::from_secs(1);
+        assert_eq!(cache.recall("film.ism", purged, Some(purged)), None);
     }
 
     #[test]
@@ -89,7 +104,7 @@ mod tests {
             cache.remember(&format!("{index}.ism"), (), start);
         }
         let kept = (0..1_000)
-            .filter(|index| cache.recall(&format!("{index}.ism"), start).is_some())
+            .filter(|index| cache.recall(&format!("{index}.ism"), start, None).is_some())
             .count();
         assert_eq!(kept, 8);
     }

@@ -1,10 +1,12 @@
 //! The operator's listener: is it alive, is it ready, what does it measure.
 //!
 //! `GET /healthz` says `ok` while the process lives; `GET /readyz` says `ready`
-//! or 503 with one reason a line; `GET /metrics` is Prometheus text. It stands
+//! or 503 with one reason a line; `GET /metrics` is Prometheus text. A node that
+//! caches takes `POST /purge` from whoever knows its token. The listener stands
 //! apart from the viewers' listener, goes on through the drain, and has its own
 //! limits, so that neither can starve the other.
 
+mod purge;
 mod readiness;
 mod respond;
 
@@ -19,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+pub use self::purge::{Purge, PurgeHandler, Selection};
 pub use self::readiness::Readiness;
 use crate::shutdown::Shutdown;
 
@@ -47,6 +50,8 @@ pub struct Admin {
     pub registry: Registry,
     /// Whether this node wants requests.
     pub readiness: Readiness,
+    /// What is done on `POST /purge`; `None` where nothing is cached.
+    pub purge: Option<Purge>,
 }
 
 /// Serves until [`Shutdown::stop`], through the drain; then closes its connections.
@@ -96,9 +101,10 @@ async fn serve_connection(
     admin: Arc<Admin>,
     shutdown: Shutdown,
 ) -> Result<(), hyper::Error> {
-    let service = service_fn(move |request| {
-        let response = respond::answer(&request, &admin, &shutdown);
-        async move { Ok::<_, std::convert::Infallible>(response) }
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let request = request.into_parts().0;
+        let (admin, shutdown) = (Arc::clone(&admin), shutdown.clone());
+        async move { Ok::<_, std::convert::Infallible>(respond::answer(&request, &admin, &shutdown).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

@@ -25,6 +25,7 @@ mod location;
 mod metrics;
 mod movie;
 mod packaging;
+mod record;
 mod samples;
 mod shapes;
 mod text;

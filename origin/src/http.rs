@@ -9,7 +9,7 @@
 //!                                                    │
 //!                        range (206, 416) ───────────┤
 //!                                                    ▼
-//!                  first chunk at hand ──▶ head ──▶ body, chunk by chunk
+//!                  first bytes at hand ──▶ head ──▶ body, as it comes
 //! ```
 //!
 //! Whatever fails before the head becomes a status, in `fault` and nowhere

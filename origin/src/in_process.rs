@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use prometheus::Registry;
-use strata_cache::{CacheMetrics, ChunkCache, ChunkCacheConfig};
+use strata_cache::{CacheMetrics, ChunkCache, ChunkCacheConfig, DiskConfig, DiskTier, Tier};
 use strata_node::access_log::AccessLog;
 use tokio::runtime::Handle;
 
 use crate::asset::{Catalog, CatalogMetrics, LoadError, Title};
-use crate::config::OriginConfig;
+use crate::config::{DiskSettings, OriginConfig};
 use crate::http::{Front, HttpMetrics};
 use crate::origin::StartError;
-use crate::source::{HttpSource, Places, Source, SourceError, Store, StoreMetrics};
+use crate::source::{HttpSource, Places, Source, SourceError, SourceReader, Store, StoreMetrics};
 
 /// The parts of an origin that answer: what every origin is built of.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct InProcess {
     pub(crate) front: Arc<Front>,
     pub(crate) catalog: Catalog,
     pub(crate) chunks: ChunkCache<SourceError>,
+    pub(crate) disks: Vec<DiskTier>,
     pub(crate) store: Arc<Store>,
     pub(crate) access_log: AccessLog,
 }
@@ -44,11 +45,18 @@ impl InProcess {
         let chunk_config = ChunkCacheConfig {
             capacity_bytes: config.chunk_cache_bytes,
             chunk_bytes: config.chunk_bytes,
+            fills: config.fills.clone(),
+            admission: config
+                .disk
+                .as_ref()
+                .map_or_else(Default::default, |disk| disk.admission),
         };
-        let chunks = ChunkCache::new(&chunk_config, runtime.clone(), &cache_metrics);
+        let [chunk_disk, index_disk] = disks(config.disk.as_ref(), &runtime, &cache_metrics);
+        let disks = chunk_disk.iter().chain(&index_disk).cloned().collect();
+        let chunks = ChunkCache::over_disk(&chunk_config, chunk_disk, runtime.clone(), &cache_metrics);
         let catalog = Catalog::new(
-            Arc::clone(&store),
-            chunks.clone(),
+            SourceReader::new(Arc::clone(&store), chunks.clone(), config.reads),
+            index_disk,
             config.titles.clone(),
             runtime.clone(),
             catalog_metrics,
@@ -67,6 +75,7 @@ impl InProcess {
             front: Arc::new(front),
             catalog,
             chunks,
+            disks,
             store,
             access_log,
         })
@@ -85,4 +94,13 @@ impl InProcess {
     pub async fn title(&self, path: &str) -> Result<Arc<Title>, LoadError> {
         self.catalog.title(path, &Arc::default()).await
     }
+}
+
+/// Begins to open what there is on disk: of chunks, of indexes.
+fn disks(settings: Option<&DiskSettings>, runtime: &Handle, metrics: &CacheMetrics) -> [Option<DiskTier>; 2] {
+    let start = |tier, config: &DiskConfig| DiskTier::start(config.clone(), tier, runtime, metrics);
+    [
+        settings.map(|settings| start(Tier::Chunks, &settings.chunks)),
+        settings.map(|settings| start(Tier::Indexes, &settings.indexes)),
+    ]
 }

@@ -5,7 +5,7 @@
 //! http ──▶ asset ──▶ source ──▶ folder, S3
 //!   │        │          ▲
 //!   │        └─ media (pure): readers, presentation, plans, manifests
-//!   └─ cache: chunks, indexes, manifests in memory
+//!   └─ cache: chunks and indexes in memory and on disk, manifests in memory
 //! ```
 //!
 //! - [`source`]: where titles are; bounded, timed, counted.
@@ -30,6 +30,6 @@ pub mod asset;
 pub mod http;
 pub mod source;
 
-pub use config::{OriginConfig, Place, StoreConfig};
+pub use config::{DiskSettings, OriginConfig, Place, StoreConfig};
 pub use in_process::InProcess;
 pub use origin::{Origin, StartError, open, run};

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use strata_cache::ChunkCache;
+use strata_cache::{ChunkCache, DiskTier};
 use strata_node::access_log::{AccessLog, AccessLogError};
-use strata_node::admin::{self, Admin, Readiness};
+use strata_node::admin::{self, Admin, Purge, PurgeHandler, Readiness};
 use strata_node::listen::{self, ListenError};
 use strata_node::shutdown::Shutdown;
 use tokio::net::TcpListener;
@@ -62,8 +62,10 @@ pub struct Origin {
     front: Arc<Front>,
     catalog: Catalog,
     chunks: ChunkCache<SourceError>,
+    disks: Vec<DiskTier>,
     store: Arc<Store>,
     access_log: AccessLog,
+    warm_connections: usize,
     probe_interval: Duration,
 }
 
@@ -106,6 +108,7 @@ impl Origin {
             front,
             catalog,
             chunks,
+            disks,
             store,
             access_log,
         } = InProcess::new(&config, source)?;
@@ -118,12 +121,21 @@ impl Origin {
             admin_address: admin_listener.local_addr().unwrap_or(config.admin),
             listener,
             admin_listener,
-            admin: Admin { registry, readiness },
+            admin: Admin {
+                registry,
+                readiness,
+                purge: Some(purge(config.admin_token, catalog.clone())),
+            },
             front,
             catalog,
             chunks,
+            disks,
             store,
             access_log,
+            warm_connections: match config.store.place {
+                Place::S3(_) => config.store.warm_connections,
+                Place::Folder(_) => 0,
+            },
             probe_interval: config.store.probe_interval,
         })
     }
@@ -149,6 +161,7 @@ impl Origin {
             tokio::join!(
                 admin::serve(self.admin_listener, self.admin, shutdown.clone()),
                 watch(&self.store, &readiness, self.probe_interval),
+                self.store.warm(self.warm_connections),
             )
         };
         let front = async {
@@ -169,12 +182,24 @@ impl Origin {
             // Never: the watch goes on for as long as it is let.
             _ = beside => {}
         }
+        for disk in &self.disks {
+            disk.close().await;
+        }
         let log = self.access_log;
         let flushed = tokio::task::spawn_blocking(move || log.flush(FLUSH_LIMIT)).await;
         if !matches!(flushed, Ok(true)) {
             tracing::warn!("the access log was not written to its end");
         }
     }
+}
+
+/// Lets the operator have titles loaded anew.
+fn purge(token: Option<Arc<str>>, catalog: Catalog) -> Purge {
+    let handler: PurgeHandler = Arc::new(move |selection| {
+        let catalog = catalog.clone();
+        Box::pin(async move { catalog.purge(selection).await })
+    });
+    Purge { token, handler }
 }
 
 /// Keeps the node's readiness in step with the store's.

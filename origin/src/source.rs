@@ -8,12 +8,14 @@
 //! but through a [`Store`], which bounds how many requests run at once and how
 //! long they take, and counts them.
 
+mod ahead;
 mod error;
 mod fs;
 mod http;
 mod metrics;
 mod object;
 mod places;
+mod reader;
 mod s3;
 mod store;
 mod tally;
@@ -24,16 +26,19 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use strata_cache::Chunk;
 
 pub use self::http::{Host, HttpClientError, HttpConfig, HttpSource};
 pub use error::{SourceError, SourceFault};
 pub use fs::FolderSource;
 pub use metrics::StoreMetrics;
-pub use object::{Piece, Pieces, SourceObject};
+pub use object::{HEAD_BYTES, Piece, Pieces, SourceObject};
 pub use places::{Places, is_url};
+pub use reader::{ReadLimits, SourceReader};
 pub use s3::{S3Config, S3ConnectError, S3Source};
-pub use store::{Store, StoreLimits};
+pub use store::{BreakerLimits, HedgeLimits, RetryLimits, Store, StoreLimits};
 pub use tally::Tally;
 
 /// What is known of an object without reading it.
@@ -55,6 +60,9 @@ pub struct Opened {
     /// Its first bytes: as many as were asked for, or all it has.
     pub head: Chunk,
 }
+
+/// Bytes as they come.
+pub type SourceBody = BoxStream<'static, Result<Bytes, SourceError>>;
 
 /// A place that objects are read from.
 ///
@@ -84,6 +92,21 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`SourceFault::Changed`] when the object is of another version by now.
     async fn read(&self, object: &str, version: &str, range: Range<u64>) -> Result<Chunk, SourceError>;
+
+    /// Reads bytes `range` of version `version`, and hands them on as they come.
+    /// Returns when the answer's head is here: by then the version is certain.
+    ///
+    /// # Errors
+    /// [`SourceFault::Changed`] when the object is of another version by now.
+    async fn stream(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        let chunk = self.read(object, version, range).await?;
+        Ok(stream::once(async { Ok(chunk.into()) }).boxed())
+    }
 
     /// Whether the store can be reached at all, by the cheapest request that
     /// tells.

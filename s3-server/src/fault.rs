@@ -65,6 +65,8 @@ pub struct Fault {
     operation: Option<Operation>,
     path_prefix: String,
     skip: u64,
+    every: u64,
+    passed: u64,
     times: Option<u64>,
     duration: Option<Duration>,
 }
@@ -77,6 +79,8 @@ impl Fault {
             operation: None,
             path_prefix: String::new(),
             skip: 0,
+            every: 1,
+            passed: 0,
             times: None,
             duration: None,
         }
@@ -100,6 +104,13 @@ impl Fault {
     #[must_use]
     pub fn after(mut self, count: u64) -> Fault {
         self.skip = count;
+        self
+    }
+
+    /// Only the first of each `count` requests that match feels it. Default: each.
+    #[must_use]
+    pub fn every(mut self, count: u64) -> Fault {
+        self.every = count.max(1);
         self
     }
 
@@ -187,6 +198,10 @@ impl Faults {
             if fault.times == Some(0) {
                 return false;
             }
+            fault.passed += 1;
+            if !(fault.passed - 1).is_multiple_of(fault.every) {
+                return true;
+            }
             effects.push(fault.effect.clone());
             if let Some(times) = &mut fault.times {
                 *times -= 1;
@@ -227,6 +242,14 @@ mod tests {
         let struck: Vec<usize> = (0..5).map(|_| felt(&faults, GET, "b/k")).collect();
         assert_eq!(struck, [0, 1, 1, 0, 0]);
         assert_eq!(faults.count(), 0);
+    }
+
+    #[test]
+    fn a_fault_strikes_one_in_so_many() {
+        let faults = Faults::default();
+        faults.inject(Fault::new(Effect::Reset).every(3));
+        let struck: Vec<usize> = (0..7).map(|_| felt(&faults, GET, "b/k")).collect();
+        assert_eq!(struck, [1, 0, 0, 1, 0, 0, 1]);
     }
 
     #[test]

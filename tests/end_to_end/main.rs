@@ -13,6 +13,7 @@
 mod support;
 
 mod bad_input;
+mod cache;
 mod command_line;
 mod configuration;
 mod documentation;
@@ -21,5 +22,6 @@ mod http_semantics;
 mod identical;
 mod packets;
 mod players;
+mod soak;
 mod store_faults;
 mod texts;

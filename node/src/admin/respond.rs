@@ -1,12 +1,14 @@
 //! Answers of the admin listener.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use prometheus::TextEncoder;
 
 use super::Admin;
+use super::purge::{self, Purge};
 use crate::shutdown::Shutdown;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -14,8 +16,11 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// Answers one request. Bodies of requests are not read.
-pub(super) fn answer<B>(request: &Request<B>, admin: &Admin, shutdown: &Shutdown) -> Response<Full<Bytes>> {
-    let path = request.uri().path();
+pub(super) async fn answer(request: &Parts, admin: &Admin, shutdown: &Shutdown) -> Response<Full<Bytes>> {
+    let path = request.uri.path();
+    if let ("/purge", Some(purge)) = (path, &admin.purge) {
+        return answer_purge(request, purge).await;
+    }
     if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
         return respond(
             StatusCode::NOT_FOUND,
@@ -23,18 +28,43 @@ pub(super) fn answer<B>(request: &Request<B>, admin: &Admin, shutdown: &Shutdown
             "try /healthz, /readyz or /metrics\n".to_owned(),
         );
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, String::new());
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        return not_allowed(HeaderValue::from_static("GET, HEAD"));
     }
     match path {
         "/metrics" => metrics(admin),
         "/readyz" => readyz(admin, shutdown),
         _ => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
     }
+}
+
+async fn answer_purge(request: &Parts, purge: &Purge) -> Response<Full<Bytes>> {
+    if request.method != Method::POST {
+        return not_allowed(HeaderValue::from_static("POST"));
+    }
+    if let Err((status, text)) = purge.allows(&request.headers) {
+        let mut response = respond(status, TEXT, text.to_owned());
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        return response;
+    }
+    match purge::select(request.uri.query()) {
+        Err(text) => respond(StatusCode::BAD_REQUEST, TEXT, text.to_owned()),
+        Ok(selection) => {
+            let text = format!("purged {selection}\n");
+            tracing::info!(%selection, "purged");
+            (purge.handler)(selection).await;
+            respond(StatusCode::OK, TEXT, text)
+        }
+    }
+}
+
+fn not_allowed(allowed: HeaderValue) -> Response<Full<Bytes>> {
+    let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, String::new());
+    response.headers_mut().insert(ALLOW, allowed);
+    response
 }
 
 fn readyz(admin: &Admin, shutdown: &Shutdown) -> Response<Full<Bytes>> {

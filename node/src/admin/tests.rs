@@ -22,6 +22,10 @@ async fn start_within(header_timeout: Duration) -> Running {
     let admin = Admin {
         registry: Registry::new(),
         readiness: Readiness::new(),
+        purge: Some(Purge {
+            token: Some("secret".into()),
+            handler: Arc::new(|_| Box::pin(async {})),
+        }),
     };
     let shutdown = Shutdown::new();
     let task = tokio::spawn(serve_within(
@@ -135,4 +139,28 @@ async fn a_head_that_is_too_long_is_refused() {
 async fn a_client_that_never_ends_its_head_is_let_go() {
     let node = start_within(Duration::from_millis(20)).await;
     assert_eq!(node.ask("GET /healthz HT").await, "");
+}
+
+#[tokio::test]
+async fn only_who_knows_the_token_may_purge() {
+    let node = start().await;
+    let post = async |query: &str, token: &str| {
+        let head = format!("POST /purge{query} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{token}\r\n");
+        node.ask(&head).await
+    };
+    let known = "authorization: Bearer secret\r\n";
+    let answer = post("?title=a.ism", "").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 401") && answer.contains("www-authenticate: Bearer"),
+        "{answer}"
+    );
+    let other = post("?title=a.ism", "authorization: Bearer secre7\r\n").await;
+    assert!(other.starts_with("HTTP/1.1 401"), "{other}");
+    let answer = post("?title=a.ism", known).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("purged title a.ism\n"),
+        "{answer}"
+    );
+    assert!(post("", known).await.starts_with("HTTP/1.1 400"));
+    assert!(node.get("/purge?all=true").await.starts_with("HTTP/1.1 405"));
 }

@@ -1,13 +1,14 @@
 //! The titles in memory, loaded when asked for and kept like the store.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
-use strata_cache::{CacheMetrics, ChunkCache, DerivedCache, FillError, NegativeCache, Tier};
+use strata_cache::{CacheMetrics, DerivedCache, DiskTier, FillError, NegativeCache, Tier};
 use strata_media::segment::SegmentationOptions;
 use strata_media::shape::Shape;
+use strata_node::admin::Selection;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -19,10 +20,13 @@ use super::metrics::{CatalogMetrics, Check};
 use super::packaging::Packaging;
 use super::shapes::{ShapeFault, Shapes};
 use super::title::Title;
-use crate::source::{ObjectMeta, SourceError, SourceFault, Store, Tally};
+use crate::source::{ObjectMeta, SourceFault, SourceReader, Tally};
 
 /// Most failures remembered at a time.
 const ABSENT_MAX: usize = 16_384;
+
+/// How many loads are waited for that somebody else began too early.
+const LOADS_JOINED_MAX: u32 = 4;
 
 /// How titles are loaded and kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,25 +68,27 @@ struct Inner {
     shapes: Shapes,
     failures: NegativeCache<LoadError>,
     loads: Semaphore,
+    purges: Purges,
     runtime: Handle,
     config: CatalogConfig,
     metrics: CatalogMetrics,
 }
 
 impl Catalog {
-    /// An empty catalog of the titles in `store`, whose work runs on `runtime`.
+    /// An empty catalog of the titles that `reader` reads, whose work runs on
+    /// `runtime`. What indexes are read from is kept in `indexes`.
     #[must_use]
     pub fn new(
-        store: Arc<Store>,
-        chunks: ChunkCache<SourceError>,
+        reader: SourceReader,
+        indexes: Option<DiskTier>,
         config: CatalogConfig,
         runtime: Handle,
         metrics: CatalogMetrics,
         cache_metrics: &CacheMetrics,
     ) -> Self {
         let loader = Loader {
-            store,
-            chunks,
+            reader,
+            indexes,
             segmentation: SegmentationOptions {
                 target_duration: config.segment_duration,
             },
@@ -98,6 +104,7 @@ impl Catalog {
                 shapes,
                 failures: NegativeCache::new(ABSENT_MAX, config.absent_ttl),
                 loads: Semaphore::new(config.load_concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+                purges: Purges::default(),
                 runtime,
                 config,
                 metrics,
@@ -112,20 +119,39 @@ impl Catalog {
     pub async fn title(&self, path: &str, tally: &Arc<Tally>) -> Result<Arc<Title>, LoadError> {
         let inner = &self.inner;
         let now = Instant::now();
-        if let Some(title) = inner.titles.get(path) {
+        let purged = inner.purges.last(path);
+        let kept = inner.titles.get(path);
+        let kept = kept.filter(|title| purged.is_none_or(|purged| purged <= title.loaded()));
+        if let Some(title) = kept {
             match title.age(now, inner.config.ttl) {
                 Age::Fresh => return Ok(title),
                 Age::Stale => {
+                    inner.titles.count_stale(&title);
                     self.check_in_background(&title);
                     return Ok(title);
                 }
                 Age::Old => return self.load(path, Some(title), Loaded::Fresh, tally).await,
             }
         }
-        if let Some(error) = inner.failures.recall(path, now) {
+        if let Some(error) = inner.failures.recall(path, now, purged) {
             return Err(error);
         }
-        self.load(path, None, Loaded::Any, tally).await
+        let wanted = purged.map_or(Loaded::Any, Loaded::Since);
+        self.load(path, None, wanted, tally).await
+    }
+
+    /// What is selected is loaded anew before it is served again. With
+    /// everything, the bytes that were read are forgotten too.
+    pub async fn purge(&self, selection: Selection) {
+        let is_all = selection == Selection::All;
+        self.inner.purges.add(selection, Instant::now());
+        if is_all {
+            self.inner.titles.clear();
+            self.inner.loader.reader.clear().await;
+            if let Some(indexes) = &self.inner.loader.indexes {
+                indexes.destroy().await;
+            }
+        }
     }
 
     /// The title that `stale` has become: a read found that one of its objects
@@ -181,21 +207,33 @@ impl Catalog {
         wanted: Loaded,
         tally: &Arc<Tally>,
     ) -> Result<Arc<Title>, LoadError> {
-        let (inner, name, ttl) = (Arc::clone(&self.inner), path.to_owned(), self.inner.config.ttl);
-        let fill_tally = Arc::clone(tally);
+        let ttl = self.inner.config.ttl;
         let satisfies = |title: &Title| match wanted {
             Loaded::Any => true,
             Loaded::Fresh => title.age(Instant::now(), ttl) == Age::Fresh,
             Loaded::OtherThan(fingerprint) => title.fingerprint() != fingerprint,
+            Loaded::Since(instant) => instant <= title.loaded(),
         };
-        let fill = move || async move { inner.renew_or_load(&name, known, &fill_tally).await };
-        let looked = self.inner.titles.fill(path, satisfies, fill).await;
-        let looked = looked.map_err(|error| match error {
-            FillError::Failed(error) => error,
-            FillError::Lost => LoadError::Lost,
-        })?;
-        tally.looked(looked.outcome);
-        Ok(looked.value)
+        // A load that is under way may have begun before what was waited for.
+        for _ in 0..LOADS_JOINED_MAX {
+            let (inner, name, known) = (Arc::clone(&self.inner), path.to_owned(), known.clone());
+            let fill_tally = Arc::clone(tally);
+            let fill = move || async move { inner.renew_or_load(&name, known, &fill_tally).await };
+            let looked = self.inner.titles.fill(path, satisfies, fill).await;
+            let looked = looked.map_err(|error| match error {
+                FillError::Failed(error) => error,
+                FillError::Lost => LoadError::Lost,
+            })?;
+            tally.looked(looked.outcome);
+            let is_early = match wanted {
+                Loaded::Since(instant) => looked.value.loaded() < instant,
+                Loaded::Any | Loaded::Fresh | Loaded::OtherThan(_) => false,
+            };
+            if !is_early {
+                return Ok(looked.value);
+            }
+        }
+        Err(LoadError::Lost)
     }
 }
 
@@ -205,6 +243,38 @@ enum Loaded {
     Any,
     Fresh,
     OtherThan(u128),
+    /// Whose load began after this.
+    Since(Instant),
+}
+
+/// Most purges remembered; of more, everything counts as purged.
+const PURGES_MAX: usize = 256;
+
+/// When which titles were purged.
+#[derive(Debug, Default)]
+struct Purges(RwLock<Vec<(Selection, Instant)>>);
+
+impl Purges {
+    fn add(&self, selection: Selection, now: Instant) {
+        let mut purges = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_all = selection == Selection::All || PURGES_MAX <= purges.len();
+        if is_all {
+            purges.clear();
+        }
+        purges.retain(|(known, _)| *known != selection);
+        purges.push((if is_all { Selection::All } else { selection }, now));
+    }
+
+    /// When the title at `path` was purged last.
+    fn last(&self, path: &str) -> Option<Instant> {
+        let purges = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let of_title = purges.iter().filter(|(selection, _)| match selection {
+            Selection::Title(title) => title == path,
+            Selection::Prefix(prefix) => path.starts_with(prefix.as_str()),
+            Selection::All => true,
+        });
+        of_title.map(|(_, at)| *at).max()
+    }
 }
 
 impl Inner {
@@ -255,7 +325,7 @@ impl Inner {
 
     /// Compares a title with the store.
     async fn check(&self, title: &Title, tally: &Tally) -> Check {
-        let store = &self.loader.store;
+        let store = self.loader.reader.store();
         let sources = title.sources().map(|(object, known)| (object, Some(known)));
         let absent = title.absent().map(|object| (object, None));
         let checks = sources.chain(absent).map(|(object, known)| async move {

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use prometheus::Registry;
-use strata_cache::{Chunk, ChunkCacheConfig, HeapSize};
+use strata_cache::{Chunk, ChunkCache, ChunkCacheConfig, DiskAdmission, FillLimits, HeapSize};
 
 use super::*;
 use crate::source::web_server::WebServer;
 use crate::source::{
-    FolderSource, HttpConfig, HttpSource, ObjectMeta, Opened, Places, Source, SourceFault, StoreLimits,
-    StoreMetrics,
+    FolderSource, HttpConfig, HttpSource, ObjectMeta, Opened, Places, ReadLimits, Source, SourceError,
+    SourceFault, Store, StoreLimits, StoreMetrics,
 };
 
 /// The sample title; opening waits at a gate, and can be made to panic.
@@ -85,18 +85,21 @@ fn catalog_of(source: Arc<dyn Source>, config: CatalogConfig) -> Catalog {
         concurrency_max: 64,
         queue_timeout: Duration::from_secs(30),
         timeout: Duration::from_secs(30),
+        ..StoreLimits::default()
     };
     let store = Store::new(source, limits, StoreMetrics::register(&registry).unwrap());
     let cache_metrics = CacheMetrics::register(&registry).unwrap();
     let chunk_config = ChunkCacheConfig {
         capacity_bytes: 1 << 24,
         chunk_bytes: 1 << 20,
+        fills: FillLimits::default(),
+        admission: DiskAdmission::default(),
     };
     let chunks = ChunkCache::new(&chunk_config, Handle::current(), &cache_metrics);
     let metrics = CatalogMetrics::register(&registry).unwrap();
     Catalog::new(
-        Arc::new(store),
-        chunks,
+        SourceReader::new(Arc::new(store), chunks, ReadLimits::default()),
+        None,
         config,
         Handle::current(),
         metrics,

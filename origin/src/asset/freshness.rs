@@ -25,7 +25,7 @@ pub(super) enum Age {
 }
 
 impl Freshness {
-    /// Just loaded.
+    /// Loaded at `now`.
     pub(super) fn new(now: Instant) -> Self {
         Self {
             loaded: now,
@@ -33,6 +33,11 @@ impl Freshness {
             checking: AtomicBool::new(false),
             doubted: AtomicBool::new(false),
         }
+    }
+
+    /// When it was loaded.
+    pub(super) fn loaded(&self) -> Instant {
+        self.loaded
     }
 
     /// How old the last check is. Stale for one lifetime beyond `lifetime`.

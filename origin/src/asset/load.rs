@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use strata_cache::ChunkCache;
+use strata_cache::DiskTier;
 use strata_media::codec::MediaKind;
 use strata_media::manifest::smooth::Streams;
 use strata_media::plan::FileIndex;
@@ -21,9 +21,10 @@ use super::formats;
 use super::location;
 use super::movie::{self, Budget};
 use super::packaging::Packaging;
+use super::record::Record;
 use super::text::{self, TextFile};
 use super::title::{Parts, Title};
-use crate::source::{ObjectMeta, Opened, SourceError, SourceObject, Store, Tally};
+use crate::source::{ObjectMeta, Opened, SourceObject, SourceReader, Tally};
 
 /// Most files a server manifest may name.
 pub const FILES_MAX: usize = 128;
@@ -34,8 +35,9 @@ pub const INDEX_BYTES_MAX: u64 = 256 << 20;
 /// Loads titles; what it needs for that.
 #[derive(Clone, Debug)]
 pub(super) struct Loader {
-    pub(super) store: Arc<Store>,
-    pub(super) chunks: ChunkCache<SourceError>,
+    pub(super) reader: SourceReader,
+    /// What indexes are read from, on disk.
+    pub(super) indexes: Option<DiskTier>,
     pub(super) segmentation: SegmentationOptions,
     pub(super) packaging: Packaging,
     /// Files of one title read at the same time.
@@ -78,7 +80,7 @@ enum Content {
 /// What the files of a title were found to be.
 #[derive(Default)]
 struct Found {
-    files: Vec<(File, ObjectMeta, Content)>,
+    files: Vec<(File, SourceObject, Content)>,
     /// Files of texts that are not to be had.
     absent: Vec<String>,
 }
@@ -86,7 +88,8 @@ struct Found {
 impl Loader {
     /// Loads `title`.
     pub(super) async fn load(&self, title: &str, tally: &Arc<Tally>) -> Result<Title, LoadError> {
-        let opened = movie::open(&self.store, title, tally).await;
+        let begun = Instant::now();
+        let opened = movie::open(self.reader.store(), title, tally).await;
         let opened = opened.map_err(LoadError::of_title)?;
         let budget = Budget::new();
         if !is_server_manifest(title) {
@@ -95,18 +98,19 @@ impl Loader {
                 references: vec![None],
                 format: None,
             };
-            let movie = movie::read(&self.store, title, &opened, &budget, tally).await?;
+            let object = SourceObject::opened(self.reader.clone(), title, &opened);
+            let movie = self.movie(&object, &opened, &budget, tally).await?;
             let found = Found {
-                files: vec![(file, opened.meta, Content::Movie(Ok(movie)))],
+                files: vec![(file, object, Content::Movie(Ok(movie)))],
                 absent: Vec::new(),
             };
-            return self.assemble(title, self.packaging, None, found).await;
+            return self.assemble(title, self.packaging, None, found, begun).await;
         }
         let manifest = self.server_manifest(title, &opened, &budget, tally).await?;
         let packaging = self.packaging.of_manifest(&manifest);
         let found = self.find(title, &manifest, &budget, tally).await?;
-        self.assemble(title, packaging, Some((manifest, opened.meta)), found)
-            .await
+        let manifest = Some((manifest, opened.meta));
+        self.assemble(title, packaging, manifest, found, begun).await
     }
 
     /// Reads what is needed of the files that `manifest` names.
@@ -126,12 +130,12 @@ impl Loader {
         let mut found = Found::default();
         while let Some((file, content)) = loads.try_next().await? {
             match content {
-                Ok((meta, Content::Text(format, bytes))) => {
+                Ok((object, Content::Text(format, bytes))) => {
                     // In the order of the manifest, so that every node leaves out the same.
                     let bytes = bytes.and_then(|bytes| texts.take(bytes.len()).map(|()| bytes));
-                    found.files.push((file, meta, Content::Text(format, bytes)));
+                    found.files.push((file, object, Content::Text(format, bytes)));
                 }
-                Ok((meta, content)) => found.files.push((file, meta, content)),
+                Ok((object, content)) => found.files.push((file, object, content)),
                 // A title without one of its texts is still one.
                 Err(LoadError::File(reason)) if file.is_text() => {
                     let object = file.object.as_str();
@@ -149,22 +153,37 @@ impl Loader {
         file: &File,
         budget: &Budget,
         tally: &Arc<Tally>,
-    ) -> Result<(ObjectMeta, Content), LoadError> {
-        let opened = movie::open(&self.store, &file.object, tally).await;
+    ) -> Result<(SourceObject, Content), LoadError> {
+        let opened = movie::open(self.reader.store(), &file.object, tally).await;
         let opened = opened.map_err(LoadError::of_file)?;
+        let object = SourceObject::opened(self.reader.clone(), &file.object, &opened);
         let content = match file.format {
             Some(format) => {
-                let bytes = text::read(&self.store, &file.object, &opened, tally).await?;
+                let bytes = text::read(self.reader.store(), &file.object, &opened, tally).await?;
                 Content::Text(format, bytes)
             }
-            None => match movie::read(&self.store, &file.object, &opened, budget, tally).await {
+            None => match self.movie(&object, &opened, budget, tally).await {
                 Ok(movie) => Content::Movie(Ok(movie)),
                 // One bad file is no reason not to serve the others.
                 Err(LoadError::Mp4 { error, .. }) => Content::Movie(Err(ReadError::clone(&error))),
                 Err(error) => return Err(error),
             },
         };
-        Ok((opened.meta, content))
+        Ok((object, content))
+    }
+
+    /// Reads the tables of one file, as far as they are on disk from there.
+    async fn movie(
+        &self,
+        object: &SourceObject,
+        opened: &Opened,
+        budget: &Budget,
+        tally: &Arc<Tally>,
+    ) -> Result<Movie, LoadError> {
+        let mut record = Record::load(self.indexes.as_ref(), object).await;
+        let movie = movie::read(object, opened, &mut record, budget, tally).await?;
+        record.keep();
+        Ok(movie)
     }
 
     async fn server_manifest(
@@ -181,7 +200,7 @@ impl Loader {
             return Err(LoadError::Limit { what, limit });
         }
         budget.take(size)?;
-        let bytes = text::read_whole(&self.store, title, opened, tally).await;
+        let bytes = text::read_whole(self.reader.store(), title, opened, tally).await;
         let bytes = bytes.map_err(LoadError::of_title)?;
         ism::read(&bytes).map_err(|error| LoadError::Ism {
             object: title.into(),
@@ -195,12 +214,12 @@ impl Loader {
         packaging: Packaging,
         manifest: Option<(ServerManifest, ObjectMeta)>,
         found: Found,
+        begun: Instant,
     ) -> Result<Title, LoadError> {
         let mut objects = Vec::with_capacity(found.files.len());
         let mut sources = Vec::new();
         let mut texts = Vec::new();
-        for ((file, meta, content), index) in found.files.into_iter().zip(0_u32..) {
-            let object = SourceObject::new(Arc::clone(&self.store), self.chunks.clone(), &file.object, meta);
+        for ((file, object, content), index) in found.files.into_iter().zip(0_u32..) {
             objects.push(object);
             let index = FileIndex(index);
             match content {
@@ -264,7 +283,7 @@ impl Loader {
             manifest: meta,
             segmentation: self.segmentation,
         };
-        Ok(Title::new(parts, Instant::now()))
+        Ok(Title::new(parts, begun))
     }
 }
 

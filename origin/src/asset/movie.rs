@@ -9,11 +9,8 @@ use strata_media::read::mp4::{Movie, ReadError, Reader, Step};
 
 use super::error::LoadError;
 use super::load::INDEX_BYTES_MAX;
-use crate::source::{Opened, SourceError, Store, Tally};
-
-/// Bytes that are read when an object is opened. A server manifest is whole
-/// within it, and so is the `moov` of a short file; both then cost one request.
-pub(super) const HEAD_BYTES: u64 = 64 << 10;
+use super::record::Record;
+use crate::source::{HEAD_BYTES, Opened, SourceError, SourceObject, Store, Tally};
 
 /// What the loads of one title share.
 #[derive(Debug)]
@@ -43,13 +40,16 @@ impl Budget {
 }
 
 /// Reads the tables of one file: its head, which `opened` has, and whatever
-/// the reader wants beyond it.
+/// the reader wants beyond it, which `record` has or notes.
+///
+/// It comes through the chunk cache: to plan a segment, the same tables are
+/// read again.
 pub(super) async fn read(
-    store: &Store,
-    object: &str,
+    object: &SourceObject,
     opened: &Opened,
+    record: &mut Record,
     budget: &Budget,
-    tally: &Tally,
+    tally: &Arc<Tally>,
 ) -> Result<Movie, LoadError> {
     let mut reader = Reader::new(opened.meta.size);
     let mut window = Window {
@@ -61,7 +61,7 @@ pub(super) async fn read(
         let step;
         (reader, step) = advance(reader, supplied).await?;
         let step = step.map_err(|error| LoadError::Mp4 {
-            object: object.into(),
+            object: object.name().into(),
             error: Arc::new(error),
         })?;
         match step {
@@ -69,10 +69,16 @@ pub(super) async fn read(
             Step::Need(range) => {
                 if let Some(missing) = window.missing(&range) {
                     budget.take(missing.end - missing.start)?;
-                    let version = &opened.meta.version;
-                    let chunk = store.read(object, version, missing.clone(), tally).await;
-                    let chunk = chunk.map_err(LoadError::of_file)?;
-                    window = window.extended(&range, missing.start, chunk.into());
+                    let bytes = match record.get(&missing) {
+                        Some(bytes) => bytes,
+                        None => {
+                            let bytes = object.read(missing.clone(), tally).await;
+                            let bytes = bytes.map_err(LoadError::of_file)?;
+                            record.note(missing.start, &bytes);
+                            bytes
+                        }
+                    };
+                    window = window.extended(&range, missing.start, bytes);
                 }
                 supplied = window.get(&range);
             }

@@ -51,7 +51,8 @@ pub(super) struct Parts {
 }
 
 impl Title {
-    pub(super) fn new(parts: Parts, now: Instant) -> Self {
+    /// A title whose load began at `begun`.
+    pub(super) fn new(parts: Parts, begun: Instant) -> Self {
         let metas = || {
             let objects = parts.objects.iter().map(|object| (object.name(), object.meta()));
             let manifest = parts.manifest.as_ref().map(|meta| (parts.path.as_str(), meta));
@@ -79,7 +80,7 @@ impl Title {
             manifest: parts.manifest,
             fingerprint,
             modified,
-            freshness: Arc::new(Freshness::new(now)),
+            freshness: Arc::new(Freshness::new(begun)),
         }
     }
 
@@ -169,6 +170,11 @@ impl Title {
     /// what is in them.
     pub(super) fn absent(&self) -> impl Iterator<Item = &str> {
         self.absent.iter().map(String::as_str)
+    }
+
+    /// When its load began: what it knows of the store is not older.
+    pub(super) fn loaded(&self) -> Instant {
+        self.freshness.loaded()
     }
 
     pub(super) fn age(&self, now: Instant, lifetime: Duration) -> Age {

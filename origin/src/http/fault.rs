@@ -238,7 +238,7 @@ fn of_load(error: &LoadError) -> Verdict {
 
 fn of_read(fault: &SourceFault) -> Verdict {
     match fault {
-        SourceFault::Unavailable { .. } => Verdict::new(
+        SourceFault::Unavailable { .. } | SourceFault::Busy { .. } => Verdict::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "store_unavailable",
             "the store is unavailable",

@@ -280,13 +280,13 @@ impl Front {
                 let parts = pieces::cut(plan, &range);
                 let (title, tally) = (Arc::clone(title), Arc::clone(tally));
                 let mut body = MediaBody::new(title, parts, tally, self.config.read_ahead);
-                body.first_chunk().await?;
+                body.first_bytes().await?;
                 Content::Media(Box::new(body))
             }
             Payload::TransportStream(plan) => {
                 let (title, tally) = (Arc::clone(title), Arc::clone(tally));
                 let mut body = TsBody::new(title, &plan, range, tally, self.config.read_ahead);
-                body.first_chunk().await?;
+                body.first_bytes().await?;
                 Content::TransportStream(Box::new(body))
             }
         };

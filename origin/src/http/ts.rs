@@ -115,9 +115,9 @@ impl TsBody {
         }
     }
 
-    /// Waits until the first chunk of media is here, see [`MediaBody::first_chunk`].
-    pub(super) async fn first_chunk(&mut self) -> Result<(), SourceError> {
-        self.media.first_chunk().await
+    /// Waits until the first bytes of media are here, see [`MediaBody::first_bytes`].
+    pub(super) async fn first_bytes(&mut self) -> Result<(), SourceError> {
+        self.media.first_bytes().await
     }
 
     /// The next bytes to send; `None` at the end.

@@ -90,7 +90,6 @@ fn config(endpoint: String) -> S3Config {
         path_style: true,
         connect_timeout: Duration::from_secs(1),
         attempt_timeout: Duration::from_secs(1),
-        attempts_max: 1,
     }
 }
 
@@ -197,6 +196,90 @@ impl Backend for Web {
     }
 }
 
+/// A bucket of an S3 server that somebody else runs, such as Garage: what
+/// `STRATA_STORE_ENDPOINT` and `STRATA_STORE_BUCKET` name, with the credentials
+/// of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+struct Outer {
+    source: S3Source,
+    prefix: String,
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
+}
+
+impl Outer {
+    /// Changes the bucket. In a thread of its own: a test has its runtime.
+    fn change(&self, object: &str, bytes: Option<&[u8]>) {
+        let key = format!("{}/{object}", self.prefix);
+        let bytes = bytes.map(<[u8]>::to_vec);
+        let changing = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest())
+                    .http_client(s3::http_client())
+                    .load()
+                    .await;
+                let config = aws_sdk_s3::config::Builder::from(&sdk)
+                    .endpoint_url(variable("STRATA_STORE_ENDPOINT"))
+                    .force_path_style(true)
+                    .build();
+                let client = aws_sdk_s3::Client::from_conf(config);
+                let bucket = variable("STRATA_STORE_BUCKET");
+                match bytes {
+                    Some(bytes) => {
+                        let put = client.put_object().bucket(bucket).key(key).body(bytes.into());
+                        put.send().await.unwrap();
+                    }
+                    None => drop(
+                        client
+                            .delete_object()
+                            .bucket(bucket)
+                            .key(key)
+                            .send()
+                            .await
+                            .unwrap(),
+                    ),
+                }
+            });
+        });
+        changing.join().unwrap();
+    }
+}
+
+impl Backend for Outer {
+    type Source = S3Source;
+
+    async fn start() -> Self {
+        static STARTED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        // Each test, and each run, has a place of its own.
+        let prefix = format!("contract/{}-{}-{number}", now.as_nanos(), std::process::id());
+        let config = S3Config {
+            bucket: variable("STRATA_STORE_BUCKET"),
+            prefix: prefix.clone(),
+            attempt_timeout: Duration::from_secs(30),
+            region: std::env::var("AWS_REGION").ok(),
+            ..config(variable("STRATA_STORE_ENDPOINT"))
+        };
+        let source = S3Source::connect(&config).await.unwrap();
+        Self { source, prefix }
+    }
+
+    fn source(&self) -> &S3Source {
+        &self.source
+    }
+
+    fn put(&self, object: &str, bytes: &[u8]) {
+        self.change(object, Some(bytes));
+    }
+
+    fn delete(&self, object: &str) {
+        self.change(object, None);
+    }
+}
+
 fn slice<'b>(bytes: &'b [u8], range: &Range<u64>) -> &'b [u8] {
     &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
 }
@@ -259,6 +342,32 @@ async fn a_range_is_read_exactly<B: Backend>() {
             .unwrap();
         assert_eq!(chunk.bytes().as_ref(), slice(&bytes, &range));
     }
+}
+
+async fn a_range_is_streamed_exactly<B: Backend>() {
+    let backend = B::start().await;
+    let bytes: Vec<u8> = (0..=250).cycle().take(3_000_000).collect();
+    backend.put("film.mp4", &bytes);
+    let meta = backend.source().head("film.mp4").await.unwrap();
+    for range in [0..1, 1..3_000_000, 1_048_575..1_048_577, 5..5] {
+        let body = backend
+            .source()
+            .stream("film.mp4", &meta.version, range.clone())
+            .await;
+        let pieces: Vec<Bytes> = body.unwrap().map(Result::unwrap).collect().await;
+        assert!(pieces.concat() == slice(&bytes, &range), "{range:?}");
+    }
+}
+
+async fn a_replaced_object_is_not_streamed<B: Backend>() {
+    let backend = B::start().await;
+    backend.put("film.mp4", b"old bytes");
+    let old = backend.source().head("film.mp4").await.unwrap();
+    backend.put("film.mp4", b"new bytes");
+    let Err(error) = backend.source().stream("film.mp4", &old.version, 0..4).await else {
+        panic!("the body of another version")
+    };
+    assert_eq!(error.fault, SourceFault::Changed);
 }
 
 async fn a_range_beyond_the_end_is_an_error<B: Backend>() {
@@ -352,6 +461,14 @@ macro_rules! contract {
                 super::$case::<super::Bucket>().await;
             })*
         }
+
+        mod outer {
+            $(#[tokio::test]
+            #[ignore = "wants an S3 server: make test-stores"]
+            async fn $case() {
+                super::$case::<super::Outer>().await;
+            })*
+        }
     };
 }
 
@@ -360,6 +477,8 @@ contract! {
     an_object_smaller_than_the_head_is_read_whole,
     an_empty_object_is_opened,
     a_range_is_read_exactly,
+    a_range_is_streamed_exactly,
+    a_replaced_object_is_not_streamed,
     a_range_beyond_the_end_is_an_error,
     an_absent_object_is_not_found,
     a_replaced_object_is_changed_and_never_read_as_the_old_one,
@@ -378,8 +497,16 @@ async fn opening_an_object_of_a_bucket_costs_one_request() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_asks_for_fewer_requests_is_unavailable() {
-    for effect in [Effect::slow_down(), Effect::internal_error(), Effect::Reset] {
+async fn a_bucket_that_asks_for_fewer_requests_is_busy() {
+    let bucket = Bucket::start().await;
+    bucket.inject(Effect::slow_down());
+    let fault = bucket.fault_of_a_read().await;
+    assert!(matches!(fault, SourceFault::Busy { .. }), "{fault}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_fails_is_unavailable() {
+    for effect in [Effect::internal_error(), Effect::Reset] {
         let bucket = Bucket::start().await;
         bucket.inject(effect);
         let fault = bucket.fault_of_a_read().await;

@@ -45,6 +45,12 @@ pub enum SourceFault {
         /// In the store's words, or the connection's.
         reason: Arc<str>,
     },
+    /// The store asks for fewer requests: `503 SlowDown`.
+    #[error("store busy: {reason}")]
+    Busy {
+        /// In the store's words.
+        reason: Arc<str>,
+    },
     /// The store took longer than a limit allows.
     #[error("store too slow: {limit} passed after {after:?}")]
     Slow {

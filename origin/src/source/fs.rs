@@ -7,12 +7,17 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, Metadata};
+use futures_util::stream::{self, StreamExt};
 use strata_cache::Chunk;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{ObjectMeta, Opened, Source, SourceError, SourceFault};
+use super::{ObjectMeta, Opened, Source, SourceBody, SourceError, SourceFault};
+
+/// Bytes of a stream that are read in one go.
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// Regular files below one folder.
 ///
@@ -88,6 +93,35 @@ impl Source for FolderSource {
         .await
     }
 
+    async fn stream(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        let first = piece_of(&range);
+        let head = self.read(object, version, first.clone()).await?;
+        let source = Self {
+            root: Arc::clone(&self.root),
+            path: self.path.clone(),
+            name: self.name.clone(),
+        };
+        let (object, version) = (object.to_owned(), version.to_owned());
+        let rest = first.end..range.end;
+        let rest = stream::try_unfold((source, rest), move |(source, rest)| {
+            let (object, version) = (object.clone(), version.clone());
+            async move {
+                if rest.is_empty() {
+                    return Ok(None);
+                }
+                let piece = piece_of(&rest);
+                let chunk = source.read(&object, &version, piece.clone()).await?;
+                Ok(Some((Bytes::from(chunk), (source, piece.end..rest.end))))
+            }
+        });
+        Ok(stream::once(async { Ok(head.into()) }).chain(rest).boxed())
+    }
+
     async fn probe(&self) -> Result<(), SourceError> {
         // By path, unlike reads: a folder that was moved away is still open,
         // and its operator should hear of it.
@@ -102,6 +136,11 @@ impl Source for FolderSource {
         })
         .await
     }
+}
+
+/// What is read of `range` in one go.
+fn piece_of(range: &Range<u64>) -> Range<u64> {
+    range.start..range.end.min(range.start.saturating_add(PIECE_BYTES))
 }
 
 /// Opens a regular file below `root`.

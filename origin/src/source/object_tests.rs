@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use prometheus::Registry;
-use strata_cache::{CacheMetrics, ChunkCacheConfig};
+use strata_cache::{CacheMetrics, ChunkCache, ChunkCacheConfig, DiskAdmission, FillLimits};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::source::{FolderSource, StoreLimits, StoreMetrics};
+use crate::source::{FolderSource, ReadLimits, Store, StoreLimits, StoreMetrics};
 
 const CHUNK: u32 = 100;
 
@@ -18,6 +18,7 @@ async fn object(bytes: &[u8]) -> (SourceObject, TempDir) {
         concurrency_max: 8,
         queue_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(5),
+        ..StoreLimits::default()
     };
     let source = Arc::new(FolderSource::open(folder.path()).unwrap());
     let store = Arc::new(Store::new(
@@ -29,10 +30,17 @@ async fn object(bytes: &[u8]) -> (SourceObject, TempDir) {
     let config = ChunkCacheConfig {
         capacity_bytes: 1 << 20,
         chunk_bytes: CHUNK,
+        fills: FillLimits::default(),
+        admission: DiskAdmission::default(),
     };
     let chunks = ChunkCache::new(&config, Handle::current(), &metrics);
     let meta = store.head("film.mp4", &Tally::default()).await.unwrap();
-    (SourceObject::new(store, chunks, "film.mp4", meta), folder)
+    let limits = ReadLimits {
+        range_bytes_max: 300,
+        ahead_bytes_max: 0,
+    };
+    let reader = SourceReader::new(store, chunks, limits);
+    (SourceObject::new(reader, "film.mp4", meta), folder)
 }
 
 fn slice<'b>(bytes: &'b [u8], range: &Range<u64>) -> &'b [u8] {
@@ -57,7 +65,8 @@ async fn any_range_is_read_through_chunks() {
         let read = object.read(range.clone(), &tally).await.unwrap();
         assert_eq!(read.as_ref(), slice(&bytes, &range), "{range:?}");
     }
-    assert_eq!(tally.store_requests(), 11);
+    // Neighbours that are missing are read together, three at a time.
+    assert_eq!(tally.store_requests(), 5);
     assert_eq!(tally.store_bytes(), 1_050);
 }
 
@@ -74,7 +83,11 @@ async fn a_range_beyond_the_object_is_refused_before_anything_is_read() {
 async fn a_range_within_a_chunk_is_a_slice_of_it() {
     let (object, _folder) = object(&[7; 1_050]).await;
     let tally = Arc::new(Tally::default());
-    let chunk = object.chunk(3, &tally).await.unwrap();
+    let reading = object.chunk(3, 3, 3, &tally).await.unwrap();
+    let Reading::Growing(follower) = reading else {
+        panic!("it is not read yet")
+    };
+    let chunk = follower.whole().await.unwrap();
     let slice = object.read(310..320, &tally).await.unwrap();
     assert_eq!(slice.as_ptr(), chunk[10..].as_ptr());
 }

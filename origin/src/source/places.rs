@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use strata_cache::Chunk;
 
-use super::{HttpSource, ObjectMeta, Opened, Source, SourceError, SourceFault};
+use super::{HttpSource, ObjectMeta, Opened, Source, SourceBody, SourceError, SourceFault};
 
 /// A store beside web servers: objects named by `http` and `https` URLs are theirs, all
 /// others the store's. No request can name such an object, only a server manifest, since
@@ -58,6 +58,15 @@ impl Source for Places {
 
     async fn read(&self, object: &str, version: &str, range: Range<u64>) -> Result<Chunk, SourceError> {
         self.of(object)?.read(object, version, range).await
+    }
+
+    async fn stream(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.of(object)?.stream(object, version, range).await
     }
 
     async fn probe(&self) -> Result<(), SourceError> {

@@ -3,6 +3,7 @@
 mod fault;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -14,11 +15,12 @@ use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation,
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use futures_util::stream::{self, StreamExt};
 use strata_cache::{Chunk, ChunkBuilder};
 
 use self::fault::Limits;
 pub(super) use self::fault::chain;
-use super::{ObjectMeta, Opened, Source, SourceError, SourceFault};
+use super::{ObjectMeta, Opened, Source, SourceBody, SourceError, SourceFault};
 
 /// The region named in signatures when an endpoint is given without one: what
 /// servers other than AWS expect.
@@ -45,10 +47,8 @@ pub struct S3Config {
     pub path_style: bool,
     /// Longest time to connect.
     pub connect_timeout: Duration,
-    /// Longest time until an attempt has been answered; the body comes after.
+    /// Longest time until a request has been answered; the body comes after.
     pub attempt_timeout: Duration,
-    /// How often a request is tried until it has been answered.
-    pub attempts_max: u32,
 }
 
 /// The client cannot be built.
@@ -108,7 +108,8 @@ impl S3Source {
             .behavior_version(BehaviorVersion::latest())
             .http_client(http_client())
             .region(region.ok_or(S3ConnectError::Region)?)
-            .retry_config(RetryConfig::standard().with_max_attempts(config.attempts_max))
+            // The store in front tries again, with bodies that broke off as well.
+            .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .force_path_style(config.path_style)
             // Ranges have no checksum to validate; asking costs a header.
@@ -188,10 +189,13 @@ impl S3Source {
         Ok(Opened { meta, head })
     }
 
-    async fn read_at(&self, object: &str, version: &str, range: &Range<u64>) -> Result<Chunk, SourceFault> {
-        if range.is_empty() {
-            return Ok(Chunk::from_vec(Vec::new()));
-        }
+    /// The body of exactly `range`, if it is of `version`.
+    async fn body_at(
+        &self,
+        object: &str,
+        version: &str,
+        range: &Range<u64>,
+    ) -> Result<ByteStream, SourceFault> {
         let output = self.get(object, Some(version), range).await?;
         // A server that ignores If-Match must not slip other bytes in.
         if output.e_tag() != Some(version) {
@@ -204,7 +208,15 @@ impl S3Source {
         if begins != Some(range.start) {
             return Err(SourceFault::broken("the answer is not the range asked for"));
         }
-        collect(output.body, range.end - range.start).await
+        Ok(output.body)
+    }
+
+    async fn read_at(&self, object: &str, version: &str, range: &Range<u64>) -> Result<Chunk, SourceFault> {
+        if range.is_empty() {
+            return Ok(Chunk::from_vec(Vec::new()));
+        }
+        let body = self.body_at(object, version, range).await?;
+        collect(body, range.end - range.start).await
     }
 }
 
@@ -229,6 +241,31 @@ impl Source for S3Source {
         result.map_err(|fault| SourceError::new(object, fault))
     }
 
+    async fn stream(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        if range.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        let body = self.body_at(object, version, &range).await;
+        let body = body.map_err(|fault| SourceError::new(object, fault))?;
+        let object: Arc<str> = object.into();
+        let frames = stream::unfold(body, move |mut body| {
+            let object = Arc::clone(&object);
+            async move {
+                let frame = body.next().await?.map_err(|error| SourceError {
+                    object,
+                    fault: SourceFault::broken(fault::chain(&error)),
+                });
+                Some((frame, body))
+            }
+        });
+        Ok(frames.boxed())
+    }
+
     async fn probe(&self) -> Result<(), SourceError> {
         match self.get(PROBE_OBJECT, None, &(0..1)).await {
             Ok(_) => Ok(()),
@@ -237,7 +274,7 @@ impl Source for S3Source {
     }
 }
 
-fn http_client() -> SharedHttpClient {
+pub(super) fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .build_https()

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use async_trait::async_trait;
 use prometheus::Registry;
 use tokio::sync::Semaphore;
@@ -54,6 +56,7 @@ fn store(source: Arc<Gated>, concurrency_max: usize, timeout: Duration) -> Arc<S
         concurrency_max,
         queue_timeout: timeout / 4,
         timeout,
+        ..StoreLimits::default()
     };
     let metrics = StoreMetrics::register(&Registry::new()).unwrap();
     Arc::new(Store::new(source, limits, metrics))

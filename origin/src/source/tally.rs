@@ -34,6 +34,11 @@ impl Tally {
         self.store_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// More bytes of a request to the store that was counted when it was sent.
+    pub fn received(&self, bytes: u64) {
+        self.store_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Lookups answered from memory.
     pub fn hits(&self) -> u32 {
         self.hits.load(Ordering::Relaxed)

@@ -21,6 +21,15 @@ pub async fn a_segment(rig: &Rig) -> String {
     segment
 }
 
+/// The name of a segment further on, none of which was read when its file was
+/// opened.
+pub async fn a_later_segment(rig: &Rig) -> String {
+    let first = a_segment(rig).await;
+    let later = first.replace("-1.m4s", "-6.m4s");
+    assert_ne!(first, later);
+    later
+}
+
 #[tokio::test]
 async fn everything_that_playlists_name_is_served() {
     let rig = Rig::start().await;

@@ -9,23 +9,28 @@ use http::Method;
 use strata_origin::source::{S3Config, S3Source};
 use strata_s3_server::{Effect, Ending, Fault, Operation, Server};
 
-use crate::answers::a_segment;
+use crate::answers::{a_later_segment, a_segment};
 use crate::rig::{Rig, sample};
 
-const BUCKET: &str = "titles";
+pub const BUCKET: &str = "titles";
 
 /// An origin over a bucket with the sample title.
-struct BucketRig {
-    server: Server,
-    rig: Rig,
+pub struct BucketRig {
+    pub server: Server,
+    pub rig: Rig,
 }
 
-async fn start(more: &str) -> BucketRig {
+pub async fn start(more: &str) -> BucketRig {
     let server = Server::start("127.0.0.1:0".parse().unwrap(), "access", "secret")
         .await
         .unwrap();
     server.store().create_bucket(BUCKET);
     server.store().load_directory(BUCKET, &sample()).unwrap();
+    over(server, more).await
+}
+
+/// An origin over a bucket that is there.
+pub async fn over(server: Server, more: &str) -> BucketRig {
     let credentials = Credentials::new("access", "secret", None, None, "test");
     let sdk = SdkConfig::builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -37,15 +42,19 @@ async fn start(more: &str) -> BucketRig {
         region: None,
         path_style: true,
         connect_timeout: Duration::from_secs(1),
-        attempt_timeout: Duration::from_secs(1),
-        attempts_max: 1,
+        // The store in front has limits of its own, which tests set.
+        attempt_timeout: Duration::from_secs(60),
     };
     let source = S3Source::with_sdk(&sdk, &config).unwrap();
     let rig = Rig::over(Arc::new(source), more).await;
+    // The first look at the store is over, and not among what a test counts.
+    while rig.operator("/readyz").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
     BucketRig { server, rig }
 }
 
-fn on_gets(effect: Effect) -> Fault {
+pub fn on_gets(effect: Effect) -> Fault {
     Fault::new(effect).on(Operation::GetObject)
 }
 
@@ -108,8 +117,8 @@ async fn a_store_that_is_down_is_503_and_can_be_retried() {
 
 #[tokio::test]
 async fn a_store_that_fails_under_a_segment_is_a_status_too() {
-    let bucket = start("").await;
-    let path = a_segment(&bucket.rig).await;
+    let bucket = start("store:\n  attempt_timeout: 300ms\n  attempts: 2\n").await;
+    let path = a_later_segment(&bucket.rig).await;
     let cases = [
         (Effect::internal_error(), 503),
         (Effect::Reset, 503),
@@ -149,7 +158,7 @@ async fn what_is_in_memory_is_served_while_the_store_is_down() {
 #[tokio::test]
 async fn a_version_that_changes_before_the_first_byte_is_started_again() {
     let bucket = start("titles:\n  ttl: 1h\n").await;
-    let path = a_segment(&bucket.rig).await;
+    let path = a_later_segment(&bucket.rig).await;
     let mpd = bucket.rig.get("/harbour.ism/.mpd").await;
     assert!(bucket.server.store().flip_etag(BUCKET, "harbour-144.mp4"));
     let segment = bucket.rig.get(&path).await;
@@ -169,7 +178,7 @@ async fn a_version_that_changes_before_the_first_byte_is_started_again() {
 
 #[tokio::test]
 async fn a_version_that_changes_in_mid_body_breaks_the_connection() {
-    let bucket = start("titles:\n  ttl: 1h\ncache:\n  chunk_size: 64KiB\nhttp:\n  read_ahead: 1\n").await;
+    let bucket = start("titles:\n  ttl: 1h\ncache:\n  chunk_size: 64KiB\n").await;
     let mpd = bucket.rig.get("/harbour.ism/.mpd").await;
     let rates = mpd
         .text()
@@ -177,11 +186,16 @@ async fn a_version_that_changes_in_mid_body_breaks_the_connection() {
         .skip(1)
         .filter_map(|rest| rest.split('"').next()?.parse::<u64>().ok());
     let path = format!("/harbour.ism/hls/harbour-video={}-3.m4s", rates.max().unwrap());
-    // The tables and the first chunks are read; then the object is another one.
+    // The body breaks off, and when it is taken up the object is another one.
+    let cut = Effect::Cut {
+        after_bytes: 100_000,
+        ending: Ending::Close,
+    };
+    bucket.server.faults().inject(on_gets(cut).times(1));
     bucket
         .server
         .faults()
-        .inject(on_gets(Effect::FlipEtag).after(3).times(1));
+        .inject(on_gets(Effect::FlipEtag).after(1).times(1));
     let broken = bucket
         .rig
         .try_ask(&bucket.rig.base, Method::GET, &path, &[])

@@ -9,7 +9,7 @@ use strata_origin::source::Source;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::answers::a_segment;
+use crate::answers::a_later_segment;
 use crate::rig::Rig;
 use crate::shared::Gated;
 
@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(10);
 async fn with_a_request_in_flight(more: &str) -> (Arc<Gated>, Arc<Rig>, String) {
     let source = Gated::open(Semaphore::MAX_PERMITS);
     let rig = Rig::over(Arc::clone(&source) as Arc<dyn Source>, more).await;
-    let path = a_segment(&rig).await;
+    let path = a_later_segment(&rig).await;
     source.gate.forget_permits(Semaphore::MAX_PERMITS);
     source.reads.store(0, Ordering::SeqCst);
     (source, Arc::new(rig), path)

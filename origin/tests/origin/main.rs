@@ -11,9 +11,14 @@
 
 mod answers;
 mod bucket;
+mod crowd;
+mod disk;
 mod drain;
+mod economy;
 mod faults;
+mod latency;
 mod operator;
+mod purge;
 mod ranges;
 mod reads;
 mod replaced;

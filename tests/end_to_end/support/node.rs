@@ -157,6 +157,18 @@ impl Node {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
+    /// What the process holds now: bytes of memory, file descriptors, threads.
+    pub(crate) fn sample(&self) -> [u64; 3] {
+        let process = format!("/proc/{}", self.child.id().unwrap());
+        let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        };
+        let descriptors = std::fs::read_dir(format!("{process}/fd")).unwrap().count() as u64;
+        [number("VmRSS:") << 10, descriptors, number("Threads:")]
+    }
+
     /// Kills the process at once (SIGKILL).
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();

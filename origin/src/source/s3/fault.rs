@@ -65,6 +65,9 @@ fn of_status(status: u16, code: Option<&str>, message: Option<&str>) -> SourceFa
         (409 | 412, _) => SourceFault::Changed,
         (400 | 401 | 403, code) if CREDENTIAL_CODES.contains(&code) => SourceFault::unavailable(reason()),
         (401 | 403, _) => SourceFault::denied(reason()),
+        (429 | 503, _) => SourceFault::Busy {
+            reason: reason().into(),
+        },
         (416, _) => SourceFault::broken(UNSATISFIABLE),
         _ => SourceFault::unavailable(reason()),
     }
@@ -116,12 +119,19 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_asks_for_fewer_requests_is_busy() {
+        for (status, code) in [(503, "SlowDown"), (503, "ServiceUnavailable"), (429, "")] {
+            let fault = of_status(status, Some(code), None);
+            assert!(matches!(fault, SourceFault::Busy { .. }), "{code}: {fault}");
+        }
+    }
+
+    #[test]
     fn a_fault_of_this_node_or_of_the_store_is_not_the_objects() {
         for (status, code) in [
             (403, "ExpiredToken"),
             (404, "NoSuchBucket"),
             (500, "InternalError"),
-            (503, "SlowDown"),
         ] {
             let fault = of_status(status, Some(code), None);
             assert!(
