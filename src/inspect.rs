@@ -15,6 +15,7 @@ use strata_node::config::Value as _;
 
 use self::report::Report;
 use self::title::Title;
+use crate::shape::ShapeArguments;
 
 /// Show a title's tracks, texts, codecs and segment grid, and what a segment is made of.
 ///
@@ -26,6 +27,7 @@ Examples:
   strata inspect titles/film.ism
   strata inspect titles/film.ism --segment 3 --track video=401000
   strata inspect titles/film.ism --track textstream_eng=1000
+  strata inspect titles/film.ism --vbegin 5:30 --vend 6:00 --filter 'MaxHeight<=576'
   strata inspect film.mp4 --json | jq '.tracks[].codecs'
 
 A plan lists what a segment is sent from, in order: bytes made here (the moof) and byte ranges
@@ -48,6 +50,8 @@ pub(crate) struct Arguments {
     /// How long segments should be, such as 6s or 2500ms.
     #[arg(long, value_name = "DURATION", default_value = "6s", value_parser = duration)]
     target_duration: Duration,
+    #[command(flatten)]
+    shape: ShapeArguments,
     /// Write one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -67,7 +71,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let options = SegmentationOptions {
         target_duration: arguments.target_duration,
     };
-    let title = Title::read(&arguments.file, &options)?;
+    let shape = arguments.shape.shape()?;
+    let mut title = Title::read(&arguments.file, &options)?;
+    title.shape(&shape)?;
     let tracks = title.select(arguments.track.as_deref())?;
     let plans = match arguments.segment {
         Some(segment) => tracks
@@ -76,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             .collect::<anyhow::Result<_>>()?,
         None => Vec::new(),
     };
-    let report = Report::of(&title, &tracks, plans);
+    let report = Report::of(&title, &tracks, plans)?;
     let written = write(&report, arguments.json);
     match written {
         // Whoever reads has seen enough: `strata inspect … | head`.

@@ -4,8 +4,12 @@ mod balancer;
 mod cache;
 mod check;
 mod inspect;
+mod ism;
+mod local_file;
 mod node;
 mod origin;
+mod package;
+mod shape;
 mod version;
 
 use std::io::Write as _;
@@ -34,6 +38,8 @@ enum Command {
     Cache(cache::Arguments),
     Check(check::Arguments),
     Inspect(inspect::Arguments),
+    Ism(ism::Arguments),
+    Package(package::Arguments),
     Version(version::Arguments),
 }
 
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         Command::Cache(arguments) => cache::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Ism(arguments) => ism::run(&arguments),
+        Command::Package(arguments) => package::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
     };
     match outcome {

@@ -2,16 +2,21 @@
 
 use serde::Serialize;
 use strata_media::codec::{Details, MediaKind};
+use strata_media::manifest::left_out;
+use strata_media::manifest::smooth::Streams;
 use strata_media::plan::Part;
 use strata_media::text::{ClosedCaption, ClosedCaptions, TextForm, TextRole, TextTrack};
 use strata_media::track::Track;
 
-use super::title::{Selected, SegmentPlan, Title};
+use super::title::{SegmentPlan, Selected, Title};
 
 /// A title. Times are seconds, sizes bytes, rates bits a second.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) title: String,
+    /// The query of its URLs, if it is shaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shape: Option<String>,
     pub(super) duration_seconds: f64,
     pub(super) target_duration_seconds: f64,
     /// Bytes that an origin keeps in memory for the title.
@@ -22,6 +27,8 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) closed_captions: Option<String>,
     pub(super) skipped: Vec<SkippedReport>,
+    /// Tracks that are served in other formats than these.
+    pub(super) left_out: Vec<LeftOutReport>,
     pub(super) warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) plans: Vec<PlanReport>,
@@ -88,6 +95,14 @@ pub(super) struct SkippedReport {
 }
 
 #[derive(Serialize)]
+pub(super) struct LeftOutReport {
+    /// `dash`, `hls`, `hls_ts` or `smooth`.
+    pub(super) format: &'static str,
+    pub(super) track: String,
+    pub(super) reason: String,
+}
+
+#[derive(Serialize)]
 pub(super) struct PlanReport {
     pub(super) track: String,
     pub(super) segment: usize,
@@ -111,7 +126,11 @@ pub(super) enum PartReport {
 }
 
 impl Report {
-    pub(super) fn of(title: &Title, tracks: &[Selected<'_>], plans: Vec<SegmentPlan<'_>>) -> Self {
+    pub(super) fn of(
+        title: &Title,
+        tracks: &[Selected<'_>],
+        plans: Vec<SegmentPlan<'_>>,
+    ) -> anyhow::Result<Self> {
         let presentation = &title.presentation;
         let files = title.files.iter().zip(0..).map(|(file, index)| FileReport {
             index,
@@ -126,21 +145,33 @@ impl Report {
         });
         let duration = presentation.duration();
         let warnings = presentation.warnings.iter().map(ToString::to_string);
-        Self {
+        let left_out = left_out(presentation, &Streams::of(presentation)).into_iter();
+        let left_out = left_out.map(|left_out| LeftOutReport {
+            format: left_out.format,
+            track: left_out.track,
+            reason: left_out.reason,
+        });
+        let suffix = presentation.suffix.as_str();
+        Ok(Self {
             title: title.path.display().to_string(),
+            shape: (!suffix.is_empty()).then(|| suffix.to_owned()),
             duration_seconds: duration.timescale.seconds(duration.ticks),
             target_duration_seconds: presentation.target_duration.as_secs_f64(),
             memory_bytes: presentation.heap_size(),
             files: files.collect(),
             tracks: tracks.iter().map(|selected| TrackReport::of(*selected)).collect(),
             skipped: skipped.collect(),
+            left_out: left_out.collect(),
             closed_captions: closed_captions(&presentation.closed_captions),
-            warnings: warnings.chain(title.left_out.iter().cloned()).collect(),
+            warnings: warnings
+                .chain(title.left_out.iter().cloned())
+                .chain(title.findings()?)
+                .collect(),
             plans: plans
                 .into_iter()
                 .map(|plan| PlanReport::of(title, plan))
                 .collect(),
-        }
+        })
     }
 }
 

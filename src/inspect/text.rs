@@ -10,6 +10,9 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
         "{}: {:.3} s, segments of about {} s, {} bytes in an origin's memory",
         report.title, report.duration_seconds, report.target_duration_seconds, report.memory_bytes,
     )?;
+    if let Some(shape) = &report.shape {
+        writeln!(out, "Shaped by {shape}")?;
+    }
     writeln!(out, "\nFiles")?;
     for file in &report.files {
         writeln!(out, "  {:>2}  {:>12} bytes  {}", file.index, file.size, file.path)?;
@@ -38,6 +41,16 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
                 write!(out, " ({kind})")?;
             }
             writeln!(out, ": {}", track.reason)?;
+        }
+    }
+    if !report.left_out.is_empty() {
+        writeln!(out, "\nLeft out of a format")?;
+        for left_out in &report.left_out {
+            writeln!(
+                out,
+                "  {}: {}: {}",
+                left_out.format, left_out.track, left_out.reason
+            )?;
         }
     }
     if !report.warnings.is_empty() {

@@ -3,23 +3,26 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use bytes::Bytes;
 use strata_media::codec::MediaKind;
+use strata_media::finding;
 use strata_media::plan::{FileIndex, Plan};
 use strata_media::presentation::{Presentation, Source};
 use strata_media::read::ism::{self, MANIFEST_SIZE_MAX, ServerManifest, TrackReference};
-use strata_media::read::mp4::{Movie, ReadError, Reader, SegmentReader, SegmentStep, Step};
+use strata_media::read::mp4::{Movie, ReadError, SegmentReader, SegmentStep};
 use strata_media::read::text::{TextBudget, TextError, TextFormat, check_size};
 use strata_media::sample::Samples;
 use strata_media::segment::SegmentationOptions;
+use strata_media::shape::Shape;
 use strata_media::text::{SegmentForm, TextTrack};
 use strata_media::text_segment::{Step as TextStep, TextSegment};
 use strata_media::track::Track;
 use strata_media::write::fmp4;
+
+use crate::local_file::{find_moov, read_movie, read_range};
 
 /// A title and the files it is made of.
 pub(super) struct Title {
@@ -128,6 +131,43 @@ impl Title {
         })
     }
 
+    /// Brings the title into `shape`.
+    pub(super) fn shape(&mut self, shape: &Shape) -> anyhow::Result<()> {
+        let shaping = self.presentation.shaping(shape)?;
+        let tracks = &shaping.presentation().tracks;
+        let samples = shaping.needs().iter().map(|edge| {
+            let track = tracks.get(edge.track).context("no such track")?;
+            let source = self.file(track.file).context("the track names no file")?;
+            source.samples(track, edge.segment)
+        });
+        let samples = samples.collect::<anyhow::Result<Vec<Samples>>>()?;
+        self.presentation = shaping.finish(&samples)?;
+        Ok(())
+    }
+
+    /// What will hurt about the files.
+    pub(super) fn findings(&self) -> anyhow::Result<Vec<String>> {
+        let mut findings = Vec::new();
+        let target = self.presentation.target_duration;
+        for source in &self.files {
+            let Content::Movie(Ok(movie)) = &source.content else {
+                continue;
+            };
+            let moov = find_moov(&source.file, source.size)?;
+            let path = source.path.display();
+            let found = finding::of_file(movie, moov, target)?;
+            findings.extend(found.iter().map(|finding| format!("{path}: {finding}")));
+        }
+        let movies = self.files.iter().filter_map(|file| match &file.content {
+            Content::Movie(Ok(movie)) => Some(movie),
+            _ => None,
+        });
+        let videos = movies.flat_map(|movie| &movie.tracks);
+        let videos = videos.filter(|track| track.kind == MediaKind::Video);
+        findings.extend(finding::of_title(videos)?.map(|finding| finding.to_string()));
+        Ok(findings)
+    }
+
     /// The tracks and texts with this token, or all.
     pub(super) fn select(&self, token: Option<&str>) -> anyhow::Result<Vec<Selected<'_>>> {
         let tracks = self.presentation.tracks.iter().map(Selected::Track);
@@ -149,11 +189,7 @@ impl Title {
     }
 
     /// Plans one segment as the origin would.
-    pub(super) fn plan<'t>(
-        &self,
-        selected: Selected<'t>,
-        segment: usize,
-    ) -> anyhow::Result<SegmentPlan<'t>> {
+    pub(super) fn plan<'t>(&self, selected: Selected<'t>, segment: usize) -> anyhow::Result<SegmentPlan<'t>> {
         let track = selected.track();
         let count = track.segments.len();
         ensure!(
@@ -308,27 +344,6 @@ fn read_file(path: &Path) -> anyhow::Result<Found> {
     }
     found.files.push(file);
     Ok(found)
-}
-
-/// The tables of a file, or what is wrong with it; the outer error is one of
-/// reading.
-fn read_movie(file: &File, size: u64) -> anyhow::Result<Result<Movie, ReadError>> {
-    let mut reader = Reader::new(size);
-    let mut step = reader.step(None);
-    loop {
-        match step {
-            Ok(Step::Need(range)) => step = reader.step(Some(read_range(file, range)?)),
-            Ok(Step::Done(movie)) => return Ok(Ok(movie)),
-            Err(error) => return Ok(Err(error)),
-        }
-    }
-}
-
-fn read_range(file: &File, range: Range<u64>) -> anyhow::Result<Bytes> {
-    // The reader asks within the file's size, and for no more than its own limits.
-    let mut bytes = vec![0; usize::try_from(range.end.saturating_sub(range.start))?];
-    file.read_exact_at(&mut bytes, range.start)?;
-    Ok(Bytes::from(bytes))
 }
 
 /// Which file is which number in an error of the presentation.

@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn help_has_examples_and_the_version_is_told() {
-    for command in ["origin", "balancer", "check", "inspect"] {
+    for command in ["origin", "balancer", "check", "inspect", "package"] {
         let output = run(&[command, "--help"]).await;
         let help = text(&output.stdout);
         assert!(output.status.success() && help.contains("Examples:"), "{help}");
@@ -93,6 +93,34 @@ async fn inspect_shows_texts_and_why_one_is_left_out() {
     let segment = format!("/{TITLE}/dash/harbour-{token}-2.m4s");
     let answer = Client::new().get(origin.address, &segment).await;
     assert_eq!(answer.body.len() as u64, length);
+}
+
+#[tokio::test]
+async fn inspect_shows_a_title_in_its_shape() {
+    let output = run(&[
+        "inspect",
+        TITLE,
+        "--vbegin",
+        "5.5",
+        "--vend",
+        "0:12.3",
+        "--filter",
+        "type=='audio'",
+    ])
+    .await;
+    let report = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for words in [
+        "6.800 s",
+        "Shaped by ?filter=type%3D%3D%22audio%22&vbegin=5.5&vend=12.3",
+        "of sound are priming",
+    ] {
+        assert!(report.contains(words), "{words} is not in\n{report}");
+    }
+    assert!(!report.contains("video="), "{report}");
+    let output = run(&["inspect", TITLE, "--filter", "channels>9"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("the filter leaves no track"));
 }
 
 #[tokio::test]

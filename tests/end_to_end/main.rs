@@ -20,6 +20,8 @@ mod documentation;
 mod failover;
 mod http_semantics;
 mod identical;
+mod ism;
+mod package;
 mod packets;
 mod players;
 mod soak;

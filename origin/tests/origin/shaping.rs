@@ -123,3 +123,139 @@ async fn a_bad_filter_is_answered_with_the_place_of_the_mistake() {
     let nothing = rig.get(&format!("{TITLE}/.m3u8?filter=channels%3E100")).await;
     assert_eq!(nothing.status, 404);
 }
+
+/// Number of pictures that ffmpeg decodes of the first video at `url`.
+async fn pictures(url: &str) -> usize {
+    let output = tokio::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i", url])
+        .args([
+            "-map",
+            "0:v:0",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "framehash",
+            "-",
+        ])
+        .output()
+        .await
+        .unwrap();
+    let problems = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && problems.is_empty(),
+        "{url}: {problems}"
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+#[tokio::test]
+async fn a_clip_is_played_from_every_manifest() {
+    let rig = Rig::start().await;
+    // 25 pictures a second; those before the start are 2 s of a group at most.
+    let shown = (13.48 - 5.2) * 25.0;
+    for manifest in [".mpd?", ".m3u8?", ".m3u8?hls_fmp4=false&"] {
+        let url = format!(
+            "{}{TITLE}/{manifest}vbegin=5.2&vend=0:13.48&filter=MaxHeight%3C%3D144",
+            rig.base
+        );
+        let found = pictures(&url).await as f64;
+        assert!(
+            (shown..=shown + 51.0).contains(&found.round()),
+            "{manifest}: {found}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_clip_tells_its_length_and_its_segments_are_its_own() {
+    let rig = Rig::start().await;
+    let clip = "vbegin=5.2&vend=13.48";
+    let mpd = rig.get(&format!("{TITLE}/.mpd?{clip}")).await;
+    assert_eq!(mpd.status, 200, "{}", mpd.text());
+    assert!(
+        mpd.text().contains("mediaPresentationDuration=\"PT8.28S\""),
+        "{}",
+        mpd.text()
+    );
+    assert!(
+        mpd.text()
+            .contains("<Period id=\"1\" start=\"PT0S\" duration=\"PT8.28S\">")
+    );
+    for url in urls(mpd.text()) {
+        assert!(
+            url.ends_with("vbegin=5.2&amp;vend=13.48") || !url.contains('.'),
+            "{url}"
+        );
+    }
+    for manifest in [".m3u8?", ".m3u8?hls_fmp4=false&"] {
+        for name in rig.playlist(&format!("{TITLE}/{manifest}{clip}")).await {
+            assert!(name.contains(clip), "{name}");
+            for segment in rig.playlist(&format!("{TITLE}/{name}")).await {
+                let answer = rig.get(&format!("{TITLE}/{segment}")).await;
+                assert_eq!(answer.status, 200, "{segment}");
+                assert_eq!(answer.header("content-length"), answer.body.len().to_string());
+            }
+        }
+    }
+    let manifest = rig.get(&format!("{TITLE}/Manifest?{clip}")).await;
+    let duration = manifest.text().split("Duration=\"").nth(1).unwrap();
+    let duration: u64 = duration.split('"').next().unwrap().parse().unwrap();
+    // From the decoding of the first picture on.
+    assert!((82_800_000..84_000_000).contains(&duration), "{duration}");
+}
+
+#[tokio::test]
+async fn moments_that_are_none_are_refused_with_their_place() {
+    let rig = Rig::start().await;
+    for (query, status, reason) in [
+        ("vbegin=5s", 400, "vbegin: at character 1: expected a digit"),
+        (
+            "vbegin=1:75",
+            400,
+            "vbegin: at character 2: expected a number below 60",
+        ),
+        (
+            "vbegin=5&vend=5",
+            400,
+            "vend: at character 0: expected a moment behind vbegin",
+        ),
+        (
+            "vbegin=100000",
+            404,
+            "the clip begins at 100000s, and the title ends after ",
+        ),
+    ] {
+        let answer = rig.get(&format!("{TITLE}/.mpd?{query}")).await;
+        assert_eq!(answer.status, status, "{query}");
+        assert!(answer.text().starts_with(reason), "{query}: {}", answer.text());
+    }
+    // All of the title is the title.
+    let whole = rig.get(&format!("{TITLE}/.mpd")).await;
+    let same = rig.get(&format!("{TITLE}/.mpd?vbegin=0&t=30")).await;
+    assert_eq!(same.header("etag"), whole.header("etag"));
+}
+
+#[tokio::test]
+async fn texts_are_clipped_with_the_pictures() {
+    let rig = Rig::start().await;
+    let master = rig.playlist(&format!("{TITLE}/.m3u8?vbegin=5&vend=15")).await;
+    let text = master.iter().find(|name| name.contains("textstream")).unwrap();
+    let segments = rig.playlist(&format!("{TITLE}/{text}")).await;
+    let mut cues = Vec::new();
+    for segment in &segments {
+        let answer = rig.get(&format!("{TITLE}/{segment}")).await;
+        assert_eq!(answer.status, 200, "{segment}");
+        let times = answer.text().lines().filter(|line| line.contains(" --> "));
+        cues.extend(times.map(str::to_owned));
+    }
+    assert!(
+        cues.contains(&"00:00:00.000 --> 00:00:09.000".to_owned()),
+        "{cues:?}"
+    );
+    for cue in &cues {
+        let (start, end) = cue.split_once(" --> ").unwrap();
+        let end = end.split(' ').next().unwrap();
+        assert!(start < end && end <= "00:00:10.000", "{cue}");
+    }
+}
