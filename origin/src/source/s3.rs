@@ -258,7 +258,7 @@ impl Source for S3Source {
             async move {
                 let frame = body.next().await?.map_err(|error| SourceError {
                     object,
-                    fault: SourceFault::broken(fault::chain(&error)),
+                    fault: SourceFault::broken(chain(&error)),
                 });
                 Some((frame, body))
             }
