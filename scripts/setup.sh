@@ -32,6 +32,8 @@ if [[ ${1:-all} != build ]]; then
   [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy) # its decisions are compared with ours
   need node nodejs                # drives chromium
   need npm npm
+  # Debian's python3 has no pip in its venvs without this.
+  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   need fc-list fontconfig
   # Chromium draws no text at all without a font.
   [[ -n $(fc-list 2>/dev/null) ]] || missing+=(fonts-dejavu-core)
@@ -67,4 +69,14 @@ page=demo/page
 if [[ ${1:-all} != build && -f $page/package-lock.json && ! $page/node_modules/.package-lock.json -nt $page/package-lock.json ]]; then
   echo "setup: installing the page's npm packages"
   npm --prefix "$page" ci --no-audit --no-fund
+fi
+
+# AWS as moto plays it, for the discovery of Auto Scaling groups.
+moto_version=5.2.5
+moto=$HOME/.cache/strata/moto-$moto_version
+if [[ ${1:-all} != build && ! -x $moto/bin/moto_server ]]; then
+  echo "setup: installing moto $moto_version"
+  rm -rf "$moto"
+  python3 -m venv "$moto"
+  "$moto/bin/pip" install --quiet --disable-pip-version-check "moto[server,ec2,autoscaling]==$moto_version"
 fi

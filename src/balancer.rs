@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// Serve clients here; port 0 takes any free port. [key: listen]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Answer /healthz, /readyz and /metrics here. [key: admin, default: 127.0.0.1:9080]
+    /// Answer /status (a page), /healthz, /readyz and /metrics here. [key: admin, default: 127.0.0.1:9080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin: Option<String>,
     /// Send requests to this origin; repeat for each one. [key: origins]

@@ -16,16 +16,20 @@ use strata_node::shutdown::{Drain, Shutdown};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::agent;
+use crate::attend;
 use crate::budget::Budget;
 use crate::check;
 use crate::config::BalancerConfig;
+use crate::discovery::{self, Assembly, DiscoveryMetrics, Source};
 use crate::front::Front;
 use crate::health::Health;
 use crate::metrics::{Metrics, PoolGauges};
-use crate::node::Node;
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolConfig};
 use crate::proxy::Proxy;
 use crate::ring::RingError;
+use crate::status::{Status, Token, TokenError};
+use crate::zone::Zone;
 
 /// Idle connections kept to origins, for each thread.
 const IDLE_CONNECTIONS_MAX: usize = 256;
@@ -49,6 +53,9 @@ pub enum BalancerError {
     /// The access log cannot be opened.
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),
+    /// There is no token to be asked of operators.
+    #[error("admin_token: {0}")]
+    Token(#[from] TokenError),
     /// The origins do not make a ring.
     #[error("origins: {0}")]
     Ring(#[from] RingError),
@@ -68,6 +75,9 @@ pub struct Balancer {
     registry: Registry,
     metrics: Metrics,
     pool: Arc<Pool>,
+    sources: Vec<Source>,
+    assembly: Arc<Assembly>,
+    token: Option<Token>,
     access_log: AccessLog,
 }
 
@@ -90,12 +100,11 @@ impl Balancer {
     /// [`BalancerError`]; nothing is left bound.
     pub async fn bind(config: BalancerConfig, registry: Registry) -> Result<Self, BalancerError> {
         let metrics = Metrics::new(&registry)?;
-        let nodes = config
-            .origins
-            .iter()
-            .map(|origin| Arc::new(Node::new(origin, &metrics)))
-            .collect();
-        let pool = Arc::new(Pool::new(nodes, config.balance)?);
+        let token = config.admin_token.as_deref().map(Token::read).transpose()?;
+        let sources = config.discovery.sources(&DiscoveryMetrics::register(&registry)?);
+        let assembly = Arc::new(Assembly::new(config.origins.clone(), &sources));
+        let pool_config = pool_config(&config, config.zone.own().await);
+        let pool = Arc::new(Pool::new(&assembly.members(), pool_config, &metrics)?);
         PoolGauges::register(&pool, &registry)?;
         let access_log = AccessLog::start(&config.access_log, &registry)?;
         let listener = listen::bind("balancer", "listen", config.listen).await?;
@@ -107,6 +116,9 @@ impl Balancer {
             registry,
             metrics,
             pool,
+            sources,
+            assembly,
+            token,
             access_log,
         })
     }
@@ -150,14 +162,26 @@ impl Balancer {
 
         let readiness = Readiness::new();
         readiness.unready(ORIGINS, "not checked yet");
+        let status = Status::new(Arc::clone(&self.pool), self.metrics.clone(), self.token.clone());
         let admin = Admin {
             registry: self.registry,
             readiness: readiness.clone(),
             purge: None,
+            pages: Arc::new(status),
         };
         let admin = tokio::spawn(admin::serve(self.admin_listener, admin, shutdown.clone()));
         let (news, heard) = mpsc::channel(1);
-        let checks = check::start(&self.pool, &self.config.health, &news);
+        let checks = tokio::spawn(attend::attend(Arc::clone(&self.pool), {
+            let (pool, health) = (Arc::clone(&self.pool), self.config.health.clone());
+            move |node| check::watch(node, Arc::clone(&pool), health.clone(), news.clone())
+        }));
+        let agents = tokio::spawn(attend::attend(Arc::clone(&self.pool), {
+            let (pool, config) = (Arc::clone(&self.pool), self.config.agent);
+            move |node| agent::watch(node, Arc::clone(&pool), config)
+        }));
+        let (assembly, pool) = (Arc::clone(&self.assembly), Arc::clone(&self.pool));
+        let discoveries = tokio::spawn(discovery::run(self.sources, assembly, pool));
+        let settling = tokio::spawn(settle(Arc::clone(&self.pool)));
         let reporter = tokio::spawn(report_readiness(Arc::clone(&self.pool), readiness, heard));
 
         let open = Drain::new();
@@ -186,8 +210,9 @@ impl Balancer {
             },
             () = shutdown.stopped() => tracing::warn!(count = open.in_flight(), "connections are cut off"),
         }
-        drop(checks);
-        reporter.abort();
+        for task in [checks, agents, discoveries, settling, reporter] {
+            task.abort();
+        }
         // Threads end within their current step, and the log's writer within its limit.
         let access_log = self.access_log;
         let ended = tokio::task::spawn_blocking(move || {
@@ -233,9 +258,39 @@ impl Balancer {
     }
 }
 
+/// Time between two looks at what has lasted its time: starts, ejections, beliefs.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
+
+async fn settle(pool: Arc<Pool>) {
+    let mut ticks = tokio::time::interval(SETTLE_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        pool.settle();
+    }
+}
+
+fn pool_config(config: &BalancerConfig, own_zone: Option<Zone>) -> PoolConfig {
+    PoolConfig {
+        balance: config.balance,
+        own_zone,
+        spill_below_percent: config.zone.spill_below_percent,
+        slow_start: config.health.slow_start,
+        observe: config.observe,
+    }
+}
+
 /// Keeps `/readyz` up to date: ready while at least one origin is known to be up.
 async fn report_readiness(pool: Arc<Pool>, readiness: Readiness, mut news: mpsc::Receiver<()>) {
-    while news.recv().await.is_some() {
+    let mut versions = pool.versions();
+    loop {
+        let heard = tokio::select! {
+            heard = news.recv() => heard.is_some(),
+            changed = versions.changed() => changed.is_ok(),
+        };
+        if !heard {
+            return;
+        }
         let nodes = pool.nodes();
         let count = |health| nodes.iter().filter(|node| node.health() == health).count();
         if count(Health::Up) != 0 {

@@ -77,17 +77,39 @@ impl Count {
 /// Never less than the sum of the nodes' counts: a request is counted here
 /// before it enters a node and until after it left it.
 #[derive(Debug, Default)]
-pub struct Total(AtomicU64);
+pub struct Total {
+    own: AtomicU64,
+    /// What the nodes hold for others than this balancer, as far as they say.
+    elsewhere: AtomicU64,
+}
 
 impl Total {
-    /// The number of requests now.
+    /// The number of this balancer's requests now.
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.own.load(Ordering::Acquire)
+    }
+
+    /// The number of all balancers' requests, as far as the nodes have told.
+    pub fn everywhere(&self) -> u64 {
+        self.get().saturating_add(self.elsewhere.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a node which held `before` requests for others holds `after`.
+    pub fn moved_elsewhere(&self, before: u64, after: u64) {
+        let changed = |held: u64| held.saturating_add(after).saturating_sub(before);
+        let _ = self
+            .elsewhere
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| Some(changed(held)));
+    }
+
+    /// Sets what all nodes hold for others, counted anew.
+    pub fn set_elsewhere(&self, held: u64) {
+        self.elsewhere.store(held, Ordering::Relaxed);
     }
 
     /// Counts a request that looks for a node.
     pub fn place(self: &Arc<Self>) -> Placing {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.own.fetch_add(1, Ordering::AcqRel);
         Placing {
             total: Arc::clone(self),
         }
@@ -103,7 +125,7 @@ pub struct Placing {
 
 impl Placing {
     /// Enters `node` unless it holds `limit` requests already; `limit` is asked
-    /// with the number of requests in flight, this one included.
+    /// with the number of requests in flight everywhere, this one included.
     ///
     /// Exact under any number of threads: a node's count is raised only from a
     /// value found below the limit.
@@ -113,7 +135,7 @@ impl Placing {
     /// Gives the request back when the node is full.
     pub fn enter(self, node: &Arc<Count>, limit: impl Fn(u64) -> u64) -> Result<InFlight, Self> {
         let mut held = node.get();
-        while held < limit(self.total.get()) {
+        while held < limit(self.total.everywhere()) {
             match node
                 .0
                 .compare_exchange_weak(held, held + 1, Ordering::AcqRel, Ordering::Acquire)
@@ -143,7 +165,7 @@ impl Placing {
 
 impl Drop for Placing {
     fn drop(&mut self) {
-        self.total.0.fetch_sub(1, Ordering::AcqRel);
+        self.total.own.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{HeaderMap, Request, header};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
+use strata_node::agent::Load;
+use strata_node::headers;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::HealthConfig;
@@ -18,22 +19,19 @@ use crate::health::CheckFailure;
 use crate::node::Node;
 use crate::pool::Pool;
 
-/// Starts checking all nodes of `pool`, at once and then at intervals. Each
-/// check that decides something is told to `news`.
-pub(crate) fn start(pool: &Arc<Pool>, config: &HealthConfig, news: &mpsc::Sender<()>) -> JoinSet<()> {
-    let mut checks = JoinSet::new();
-    for node in pool.nodes() {
-        checks.spawn(watch(node, Arc::clone(pool), config.clone(), news.clone()));
-    }
-    checks
-}
-
-async fn watch(node: Arc<Node>, pool: Arc<Pool>, config: HealthConfig, news: mpsc::Sender<()>) {
+/// Checks one node for as long as it is polled, at once and then at intervals.
+/// Each check that decides something is told to `news`.
+pub(crate) async fn watch(node: Arc<Node>, pool: Arc<Pool>, config: HealthConfig, news: mpsc::Sender<()>) {
     let seed = xxh3_64_with_seed(node.id().as_bytes(), u64::from(std::process::id()));
     for round in 0_u64.. {
-        let next = tokio::time::Instant::now() + jittered(&config, seed, round);
+        let begun = tokio::time::Instant::now();
         let result = check(&node, &config).await;
         let failure = result.as_ref().err().map(ToString::to_string);
+        let result = result.map(|load| {
+            if let Some(load) = load {
+                pool.hear_load(&node, load);
+            }
+        });
         if pool.hear(&node, result, config.thresholds) {
             let (id, address, health) = (node.id(), node.check_address(), node.health());
             match failure {
@@ -45,25 +43,39 @@ async fn watch(node: Arc<Node>, pool: Arc<Pool>, config: HealthConfig, news: mps
                 return;
             }
         }
-        tokio::time::sleep_until(next).await;
+        let interval = if node.is_in_doubt() {
+            config.fast_interval
+        } else {
+            config.interval
+        };
+        let next = begun + jittered(interval, config.jitter_percent, seed, round);
+        let forward = async {
+            node.nudged().await;
+            tokio::time::sleep_until(begun + config.fast_interval).await;
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until(next) => {}
+            () = forward => {}
+        }
     }
 }
 
-/// The interval to the next check, varied within the jitter by a hash of who checks what for the how many-th time.
-fn jittered(config: &HealthConfig, seed: u64, round: u64) -> Duration {
-    let span = config.interval / 100 * config.jitter_percent;
+/// An interval, varied within the jitter by a hash of who checks what for the how many-th time.
+fn jittered(interval: Duration, jitter_percent: u32, seed: u64, round: u64) -> Duration {
+    let span = interval / 100 * jitter_percent;
     let part = xxh3_64_with_seed(&round.to_le_bytes(), seed) % 1000;
     let part = u32::try_from(part).unwrap_or(0);
-    config.interval.saturating_sub(span) + span * 2 / 1000 * part
+    interval.saturating_sub(span) + span * 2 / 1000 * part
 }
 
-async fn check(node: &Node, config: &HealthConfig) -> Result<(), CheckFailure> {
+/// What the node says of its load, if it does.
+async fn check(node: &Node, config: &HealthConfig) -> Result<Option<Load>, CheckFailure> {
     tokio::time::timeout(config.timeout, ask(node, &config.path))
         .await
         .unwrap_or(Err(CheckFailure::TimedOut))
 }
 
-async fn ask(node: &Node, path: &str) -> Result<(), CheckFailure> {
+async fn ask(node: &Node, path: &str) -> Result<Option<Load>, CheckFailure> {
     let address = node.check_address();
     let stream = TcpStream::connect(address)
         .await
@@ -91,36 +103,30 @@ async fn ask(node: &Node, path: &str) -> Result<(), CheckFailure> {
     };
     match response.status().as_u16() {
         status @ 500.. => Err(CheckFailure::Status(status)),
-        _ => Ok(()),
+        _ => Ok(said_load(response.headers())),
     }
+}
+
+/// What an answer says of its node's load.
+pub(crate) fn said_load(fields: &HeaderMap) -> Option<Load> {
+    Load::parse(fields.get(headers::LOAD)?.to_str().ok()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Thresholds;
 
     #[test]
     fn intervals_stay_within_the_jitter_and_vary() {
-        let config = HealthConfig {
-            path: "/".to_owned(),
-            interval: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            thresholds: Thresholds { fall: 1, rise: 1 },
-            jitter_percent: 10,
-        };
+        let second = Duration::from_secs(1);
         let intervals: Vec<u128> = (0..1000)
-            .map(|round| jittered(&config, 7, round).as_millis())
+            .map(|round| jittered(second, 10, 7, round).as_millis())
             .collect();
         let (least, most) = (intervals.iter().min().unwrap(), intervals.iter().max().unwrap());
         assert!(
             (900..910).contains(least) && (1090..=1100).contains(most),
             "{least} to {most}"
         );
-        let steady = HealthConfig {
-            jitter_percent: 0,
-            ..config
-        };
-        assert_eq!(jittered(&steady, 7, 1), Duration::from_secs(1));
+        assert_eq!(jittered(second, 0, 7, 1), second);
     }
 }

@@ -8,6 +8,7 @@ mod retry;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -15,11 +16,15 @@ use strata_node::access_log::Destination;
 use strata_node::config::{Document, Mistakes, Section, Value, choice};
 
 pub use self::clients::ClientLimits;
+use crate::agent::AgentConfig;
 use crate::attempt::RetryLimits;
-use crate::bound::Bound;
+use crate::choice::Balance;
+use crate::discovery::DiscoveryConfig;
 use crate::health::Thresholds;
 use crate::key::KeySource;
+use crate::observe::ObserveConfig;
 use crate::ring::Ring;
+use crate::zone::{Zone, ZoneConfig};
 
 /// Highest weight of one origin.
 pub const WEIGHT_MAX: u32 = 256;
@@ -37,14 +42,26 @@ pub struct BalancerConfig {
     pub listen: SocketAddr,
     /// Where the operator is answered. Key `admin`; default `127.0.0.1:9080`.
     pub admin: SocketAddr,
+    /// A file with the token that runtime actions ask for. Key `admin_token`;
+    /// default: there are no actions.
+    pub admin_token: Option<PathBuf>,
     /// Threads that serve. Key `threads`; default: the machine's cores.
     pub threads: NonZeroUsize,
-    /// The nodes requests go to. Key `origins`; at least one.
+    /// Nodes that are always there. Key `origins`; at least one, unless there is
+    /// something in `discovery`.
     pub origins: Vec<OriginConfig>,
+    /// Where nodes are found. Section `discovery`.
+    pub discovery: DiscoveryConfig,
     /// What of a request decides on its node. Section `hash`.
     pub hash: KeySource,
     /// How load is bounded. Section `balance`.
-    pub balance: Bound,
+    pub balance: Balance,
+    /// Which zone's origins come first. Section `zone`.
+    pub zone: ZoneConfig,
+    /// How origins' agents are asked. Section `agent`.
+    pub agent: AgentConfig,
+    /// How requests judge origins. Section `observe`.
+    pub observe: ObserveConfig,
     /// How origins are checked. Section `health`.
     pub health: HealthConfig,
     /// How long origins are waited for. Section `timeouts`.
@@ -76,6 +93,10 @@ pub struct OriginConfig {
     pub weight: u32,
     /// Where it is checked. Key `check`; default: the address.
     pub check: SocketAddr,
+    /// Where its agent tells how it is, in HAProxy's way. Key `agent`; default: it has none.
+    pub agent: Option<SocketAddr>,
+    /// The availability zone it is in. Key `zone`; default: it is not known, which counts as the own one.
+    pub zone: Option<Zone>,
 }
 
 /// How origins are checked.
@@ -87,6 +108,10 @@ pub struct HealthConfig {
     pub path: String,
     /// Time between the starts of two checks. Key `interval`; default `1s`.
     pub interval: Duration,
+    /// The same while checks contradict what is believed of the origin, and the
+    /// least time after which a failed request brings the next check forward.
+    /// Key `fast_interval`; default `200ms`, or the interval if that is shorter.
+    pub fast_interval: Duration,
     /// Time a check may take. Key `timeout`; default `1s`.
     pub timeout: Duration,
     /// Keys `fall`, default 2, and `rise`, default 2.
@@ -94,6 +119,9 @@ pub struct HealthConfig {
     /// By how much an interval varies, in percent, so that several balancers do
     /// not check in step. Key `jitter`; default 10.
     pub jitter_percent: u32,
+    /// How long a new origin, or one that is back, takes to its whole weight.
+    /// Key `slow_start`; default `30s`. 0: no time.
+    pub slow_start: Duration,
 }
 
 /// How long origins are waited for.
@@ -151,10 +179,15 @@ fn read(document: &Document) -> Option<BalancerConfig> {
     let config = BalancerConfig {
         listen: listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))),
         admin: root.or("admin", SocketAddr::from(([127, 0, 0, 1], 9080))),
+        admin_token: root.optional("admin_token"),
         threads: root.or("threads", cores),
         origins: origins(&mut root),
+        discovery: DiscoveryConfig::read(root.section("discovery")),
         hash: hash(root.section("hash")),
-        balance: balance(root.section("balance")),
+        balance: Balance::read(root.section("balance")),
+        zone: ZoneConfig::read(root.section("zone")),
+        agent: AgentConfig::read(root.section("agent")),
+        observe: ObserveConfig::read(root.section("observe")),
         health: health(root.section("health")),
         timeouts: timeouts(root.section("timeouts")),
         retry: retry::read(root.section("retry")),
@@ -163,14 +196,18 @@ fn read(document: &Document) -> Option<BalancerConfig> {
         identify: root.or("identify", true),
         access_log: root.or("access_log", Destination::Stdout),
     };
+    if config.origins.is_empty() && config.discovery.sources.is_empty() && !root.has("origins") {
+        root.mistake(
+            "origins",
+            "required: at least one origin, or something in `discovery`",
+        );
+    }
     listen.is_some().then_some(config)
 }
 
-fn origins(root: &mut Section<'_>) -> Vec<OriginConfig> {
+/// The list `origins`, here or in a watched file.
+pub(crate) fn origins(root: &mut Section<'_>) -> Vec<OriginConfig> {
     let sections = root.sections("origins");
-    if sections.is_empty() {
-        root.mistake("origins", "required: at least one origin");
-    }
     let mut ids = HashSet::new();
     let mut origins = Vec::new();
     for mut section in sections {
@@ -178,6 +215,8 @@ fn origins(root: &mut Section<'_>) -> Vec<OriginConfig> {
         let id: Option<InstanceId> = section.optional("id");
         let weight = section.within("weight", 1, 1..=WEIGHT_MAX);
         let check = section.optional("check");
+        let agent = section.optional("agent");
+        let zone = section.optional("zone");
         let Some(address) = address else { continue };
         let key = if id.is_some() { "id" } else { "address" };
         let id = id.map_or_else(|| address.to_string(), |id| id.0);
@@ -189,6 +228,8 @@ fn origins(root: &mut Section<'_>) -> Vec<OriginConfig> {
             id,
             weight,
             check: check.unwrap_or(address),
+            agent,
+            zone,
         });
     }
     if let Err(error) = Ring::check(origins.iter().map(|origin| origin.weight)) {
@@ -206,29 +247,15 @@ fn hash(mut section: Section<'_>) -> KeySource {
     }
 }
 
-fn balance(mut section: Section<'_>) -> Bound {
-    let bound = Bound {
-        factor_percent: section.or("factor", 140),
-        floor: section.within("floor", 4, 0..=65_535),
-    };
-    if !matches!(bound.factor_percent, 0 | 101..=65_535) {
-        section.mistake(
-            "factor",
-            "must be 0 (no bound) or from 101 to 65535, in percent of the average load",
-        );
-    }
-    bound
-}
-
 fn health(mut section: Section<'_>) -> HealthConfig {
     let path: PathText = section.or("path", PathText("/readyz".to_owned()));
+    let least = Duration::from_millis(10);
+    let interval = section.within("interval", Duration::from_secs(1), least..=TIME_MAX);
+    let fast = Duration::from_millis(200).min(interval);
     HealthConfig {
         path: path.0,
-        interval: section.within(
-            "interval",
-            Duration::from_secs(1),
-            Duration::from_millis(10)..=TIME_MAX,
-        ),
+        interval,
+        fast_interval: section.within("fast_interval", fast, least..=TIME_MAX),
         timeout: section.within(
             "timeout",
             Duration::from_secs(1),
@@ -239,6 +266,7 @@ fn health(mut section: Section<'_>) -> HealthConfig {
             rise: section.within("rise", 2, 1..=1000),
         },
         jitter_percent: section.within("jitter", 10, 0..=50),
+        slow_start: section.within("slow_start", Duration::from_secs(30), Duration::ZERO..=TIME_MAX),
     }
 }
 

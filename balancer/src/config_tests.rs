@@ -3,7 +3,13 @@
 use strata_node::config::Override;
 
 use super::*;
+use crate::bound::Bound;
 use crate::budget::BudgetLimits;
+use crate::choice::Algorithm;
+use crate::discovery::SourceConfig;
+use crate::discovery::autoscaling::Group;
+use crate::discovery::dns::Alike;
+use crate::zone::OwnZone;
 
 fn parse(text: &str, overrides: Vec<Override>) -> Result<BalancerConfig, Mistakes> {
     BalancerConfig::from_document(Document::parse("balancer.yaml", text, overrides).unwrap())
@@ -39,9 +45,12 @@ fn flags_alone_make_a_configuration() {
     );
     assert_eq!(
         config.balance,
-        Bound {
-            factor_percent: 125,
-            floor: 4
+        Balance {
+            algorithm: Algorithm::Hash,
+            bound: Bound {
+                factor_percent: 125,
+                floor: 4
+            }
         }
     );
     assert_eq!(config.hash, KeySource::Title);
@@ -63,13 +72,24 @@ fn flags_alone_make_a_configuration() {
 const EVERY_KEY: &str = "
 listen: 0.0.0.0:80
 admin: 127.0.0.1:9999
+admin_token: /etc/strata/token
 threads: 3
 origins:
-  - { address: '10.0.0.1:8081', id: i-0a, weight: 2, check: '10.0.0.1:9081' }
+  - { address: '10.0.0.1:8081', id: i-0a, weight: 2, check: '10.0.0.1:9081', agent: '10.0.0.1:9181', zone: az1 }
   - { address: '10.0.0.2:8081' }
+discovery:
+  state: /var/lib/strata
+  timeout: 3s
+  remove_max: 50
+  files: [{ path: /etc/more.yaml, zone: az2, interval: 2s }]
+  names: [{ name: origins.test, port: 8081, check_port: 9081, agent_port: 9181, weight: 3, zone: az3, interval: 7s }]
+  groups: [{ group: g1, port: 80, region: eu-west-1, endpoint: 'http://127.0.0.1:5000', interval: 20s }]
 hash: { key: header, header: X-Title }
-balance: { factor: 0, floor: 9 }
-health: { path: /up, interval: 2s, timeout: 300ms, fall: 1, rise: 10, jitter: 0 }
+balance: { algorithm: round-robin, factor: 0, floor: 9 }
+zone: { own: az1, spill_below: 40, imds: 'http://127.0.0.1:1338' }
+agent: { interval: 5s, timeout: 100ms }
+observe: { errors: 7, titles: 2, window: 3s, ejection: 4s, ejected_max: 50 }
+health: { path: /up, interval: 2s, fast_interval: 90ms, timeout: 300ms, fall: 1, rise: 10, jitter: 0, slow_start: 0 }
 timeouts: { connect: 50ms, response: 3s, send: 2s, unacknowledged: 4s, idle: 5s }
 retry: { attempts: 5, deadline: 9s, budget: 10, floor: 7 }
 clients: { connections: 7, head: 1s, idle: 30s, send: 8s }
@@ -88,15 +108,21 @@ fn every_key_is_read() {
             id: "i-0a".to_owned(),
             weight: 2,
             check: "10.0.0.1:9081".parse().unwrap(),
+            agent: Some("10.0.0.1:9181".parse().unwrap()),
+            zone: Some(Zone::from_scalar("az1").unwrap()),
         }
     );
+    assert_eq!(config.admin_token, Some("/etc/strata/token".into()));
     assert_eq!(config.threads.get(), 3);
     assert_eq!(config.hash, KeySource::Header(HeaderName::from_static("x-title")));
     assert_eq!(
         config.balance,
-        Bound {
-            factor_percent: 0,
-            floor: 9
+        Balance {
+            algorithm: Algorithm::RoundRobin,
+            bound: Bound {
+                factor_percent: 0,
+                floor: 9
+            }
         }
     );
     assert_eq!(
@@ -104,9 +130,11 @@ fn every_key_is_read() {
         HealthConfig {
             path: "/up".to_owned(),
             interval: Duration::from_secs(2),
+            fast_interval: Duration::from_millis(90),
             timeout: Duration::from_millis(300),
             thresholds: Thresholds { fall: 1, rise: 10 },
             jitter_percent: 0,
+            slow_start: Duration::ZERO,
         }
     );
     let seconds = Duration::from_secs;
@@ -188,6 +216,100 @@ health:
             ":12: retry.deadline",
             ":14: health.path",
             ":15: health.patth: unknown key; did you mean `path`?",
+        ],
+    );
+}
+
+#[test]
+fn every_key_of_the_choice_is_read() {
+    let config = parse(EVERY_KEY, Vec::new()).unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!(
+        config.zone,
+        ZoneConfig {
+            own: OwnZone::Named(Zone::from_scalar("az1").unwrap()),
+            spill_below_percent: 40,
+            imds: strata_node::imds::Endpoint::from_scalar("http://127.0.0.1:1338").unwrap(),
+        }
+    );
+    assert_eq!(
+        config.agent,
+        AgentConfig {
+            interval: seconds(5),
+            timeout: Duration::from_millis(100)
+        }
+    );
+    assert_eq!(
+        config.observe,
+        ObserveConfig {
+            errors: 7,
+            titles: 2,
+            window: seconds(3),
+            ejection: seconds(4),
+            ejected_percent_max: 50
+        }
+    );
+}
+
+#[test]
+fn every_key_of_discovery_is_read() {
+    let config = parse(EVERY_KEY, Vec::new()).unwrap();
+    let seconds = Duration::from_secs;
+    let zone = |name| Some(Zone::from_scalar(name).unwrap());
+    let name = Alike {
+        port: 8081,
+        check_port: 9081,
+        agent_port: Some(9181),
+        weight: 3,
+        zone: zone("az3"),
+    };
+    let group = Alike {
+        port: 80,
+        check_port: 80,
+        agent_port: None,
+        weight: 1,
+        zone: None,
+    };
+    assert_eq!(
+        config.discovery,
+        DiscoveryConfig {
+            state: Some("/var/lib/strata".into()),
+            timeout: seconds(3),
+            remove_percent_max: 50,
+            sources: vec![
+                SourceConfig::File {
+                    path: "/etc/more.yaml".into(),
+                    zone: zone("az2"),
+                    interval: seconds(2)
+                },
+                SourceConfig::Name {
+                    name: "origins.test".to_owned(),
+                    alike: name,
+                    interval: seconds(7)
+                },
+                SourceConfig::Group {
+                    group: Group {
+                        name: "g1".to_owned(),
+                        region: Some("eu-west-1".to_owned()),
+                        endpoint: Some("http://127.0.0.1:5000".to_owned()),
+                        alike: group
+                    },
+                    interval: seconds(20)
+                },
+            ]
+        }
+    );
+}
+
+#[test]
+fn no_origin_is_needed_where_some_are_found() {
+    let text = "listen: 127.0.0.1:0\ndiscovery: { files: [{ path: a.yaml }] }\n";
+    assert!(parse(text, Vec::new()).unwrap().origins.is_empty());
+    check(
+        "listen: 127.0.0.1:0\ndiscovery: { names: [{ name: a }], groups: [{ group: g, port: 1, endpoint: x }] }\n",
+        &[
+            ":2: discovery.groups[0].endpoint",
+            ":2: discovery.names[0].port: required",
         ],
     );
 }

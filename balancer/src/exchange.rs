@@ -9,9 +9,10 @@ use http::HeaderValue;
 use crate::attempt::{Ending, Failure, RetryLimits, is_retried};
 use crate::bound::InFlight;
 use crate::budget::Budget;
+use crate::choice::Choice;
 use crate::metrics::{Metrics, Outcome};
 use crate::node::Node;
-use crate::pool::{Choice, Pick};
+use crate::pool::Pick;
 use crate::resume::{Rest, Resumable};
 use crate::ring::Key;
 

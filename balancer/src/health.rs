@@ -107,6 +107,11 @@ impl Verdict {
         self.health
     }
 
+    /// Whether the last check spoke against what is believed.
+    pub fn is_in_doubt(&self) -> bool {
+        self.against != 0
+    }
+
     /// Why the last check that failed did, however long ago.
     pub fn last_failure(&self) -> Option<&CheckFailure> {
         self.last_failure.as_ref()

@@ -6,24 +6,33 @@
 //! answer, with another [`attempt`] where one fails, even in mid-answer.
 
 mod access;
+pub mod agent;
 pub mod attempt;
+mod attend;
 mod balancer;
 pub mod bound;
 pub mod budget;
 mod check;
+pub mod choice;
 pub mod config;
+pub mod discovery;
 mod exchange;
 mod front;
 pub mod health;
 pub mod key;
+mod members;
 pub mod metrics;
 pub mod node;
+pub mod observe;
 mod peer;
 pub mod pool;
 mod proxy;
 mod reply;
 mod resume;
 pub mod ring;
+pub mod standing;
+pub mod status;
+pub mod zone;
 
 pub use balancer::{Balancer, BalancerError, run};
 pub use config::BalancerConfig;

@@ -1,14 +1,17 @@
 //! What the balancer measures.
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-};
-use std::sync::Arc;
+mod node;
+mod pool;
 
-use crate::attempt::{Ending, Failure};
-use crate::pool::{Choice, Pool};
+use std::collections::BTreeMap;
+
+use prometheus::core::Collector;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+
+pub(crate) use self::node::NodeMetrics;
+use self::node::NodeVecs;
+pub(crate) use self::pool::PoolGauges;
+use crate::attempt::Failure;
 
 /// Upper bounds of the time histograms, in seconds.
 const SECONDS: [f64; 14] = [
@@ -50,12 +53,8 @@ pub struct Metrics {
     retries: IntCounterVec,
     budget_spent: IntCounter,
     duration: Histogram,
-    attempts: IntCounterVec,
-    choices: IntCounterVec,
-    bound_hits: IntCounterVec,
-    body: IntCounterVec,
-    first_byte: HistogramVec,
-    checks: IntCounterVec,
+    other_zone_body: IntCounterVec,
+    nodes: NodeVecs,
 }
 
 impl Metrics {
@@ -65,11 +64,7 @@ impl Metrics {
     ///
     /// When `registry` has them already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(vec.clone())).map(|()| vec)
-        };
-        let seconds = |name: &str, help: &str| HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+        let counter = |name, help, labels: &[&str]| counters(registry, name, help, labels);
         let metrics = Self {
             requests: counter(
                 "strata_balancer_requests_total",
@@ -89,56 +84,31 @@ impl Metrics {
                 "strata_balancer_request_seconds",
                 "Time from a request's head to the last byte of its answer.",
             ))?,
-            attempts: counter(
-                "strata_balancer_attempts_total",
-                "Attempts at a node by how they ended.",
-                &["node", "ending"],
+            other_zone_body: counter(
+                "strata_balancer_other_zone_body_bytes_total",
+                "Bytes of body that came from another zone than the balancer's.",
+                &["zone"],
             )?,
-            choices: counter(
-                "strata_balancer_choices_total",
-                "Attempts at a node by why it was chosen.",
-                &["node", "choice"],
-            )?,
-            bound_hits: counter(
-                "strata_balancer_bound_hits_total",
-                "Times a node was passed over because it held as many requests as the bound allows.",
-                &["node"],
-            )?,
-            body: counter(
-                "strata_balancer_body_bytes_total",
-                "Bytes of body passed from a node to clients.",
-                &["node"],
-            )?,
-            first_byte: HistogramVec::new(
-                seconds(
-                    "strata_balancer_first_byte_seconds",
-                    "Time from an attempt's start to the head of the node's answer.",
-                ),
-                &["node"],
-            )?,
-            checks: counter(
-                "strata_balancer_checks_total",
-                "Health checks of a node by result.",
-                &["node", "result"],
-            )?,
+            nodes: NodeVecs::register(registry)?,
         };
         registry.register(Box::new(metrics.duration.clone()))?;
         registry.register(Box::new(metrics.budget_spent.clone()))?;
-        registry.register(Box::new(metrics.first_byte.clone()))?;
         Ok(metrics)
     }
 
     /// The metrics of the node with this id.
     pub(crate) fn node(&self, id: &str) -> NodeMetrics {
-        NodeMetrics {
-            id: id.to_owned(),
-            answered: self.attempts.with_label_values(&[id, Ending::Answered.label()]),
-            first: self.choices.with_label_values(&[id, Choice::First.label()]),
-            bound_hits: self.bound_hits.with_label_values(&[id]),
-            body: self.body.with_label_values(&[id]),
-            first_byte: self.first_byte.with_label_values(&[id]),
-            all: self.clone(),
-        }
+        self.nodes.node(id)
+    }
+
+    /// Requests by how they ended, and retries by why.
+    pub(crate) fn totals(&self) -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
+        (by_label(&self.requests), by_label(&self.retries))
+    }
+
+    /// Bytes of body that came from another zone.
+    pub(crate) fn other_zone(&self, zone: &str, bytes: u64) {
+        self.other_zone_body.with_label_values(&[zone]).inc_by(bytes);
     }
 
     pub(crate) fn request(&self, outcome: Outcome, seconds: f64) {
@@ -156,97 +126,34 @@ impl Metrics {
     }
 }
 
-/// The metrics of one node, looked up once: what every request counts is a
-/// counter at hand, the rest is looked up when it happens.
-#[derive(Debug)]
-pub(crate) struct NodeMetrics {
-    id: String,
-    answered: IntCounter,
-    first: IntCounter,
-    pub(crate) bound_hits: IntCounter,
-    pub(crate) body: IntCounter,
-    pub(crate) first_byte: Histogram,
-    all: Metrics,
+/// What a counter with one label counts, by it.
+fn by_label(counters: &IntCounterVec) -> BTreeMap<String, u64> {
+    let families = counters.collect();
+    let metrics = families.iter().flat_map(|family| family.get_metric());
+    let count = |metric: &prometheus::proto::Metric| {
+        let label = metric.get_label().first()?.value().to_owned();
+        let count = metric.get_counter().get_value();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counted in whole ones, from 0"
+        )]
+        let count = count as u64;
+        Some((label, count))
+    };
+    metrics.filter_map(count).collect()
 }
 
-impl NodeMetrics {
-    pub(crate) fn attempt(&self, ending: Ending) {
-        match ending {
-            Ending::Answered => self.answered.inc(),
-            _ => self
-                .all
-                .attempts
-                .with_label_values(&[self.id.as_str(), ending.label()])
-                .inc(),
-        }
-    }
-
-    pub(crate) fn choice(&self, choice: Choice) {
-        match choice {
-            Choice::First => self.first.inc(),
-            _ => self
-                .all
-                .choices
-                .with_label_values(&[self.id.as_str(), choice.label()])
-                .inc(),
-        }
-    }
-
-    pub(crate) fn check(&self, passed: bool) {
-        let result = if passed { "passed" } else { "failed" };
-        self.all
-            .checks
-            .with_label_values(&[self.id.as_str(), result])
-            .inc();
-    }
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
+    let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(vec.clone())).map(|()| vec)
 }
 
-/// The state of the nodes, read from the pool when somebody asks: a gauge that
-/// is counted up and down beside the truth ends up beside it.
-pub(crate) struct PoolGauges {
-    pool: Arc<Pool>,
-    in_flight: IntGaugeVec,
-    up: IntGaugeVec,
-    weight: IntGaugeVec,
-}
-
-impl PoolGauges {
-    pub(crate) fn register(pool: &Arc<Pool>, registry: &Registry) -> Result<(), prometheus::Error> {
-        let gauge = |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["node"]);
-        registry.register(Box::new(Self {
-            pool: Arc::clone(pool),
-            in_flight: gauge("strata_balancer_in_flight", "Requests in flight on a node.")?,
-            up: gauge(
-                "strata_balancer_node_up",
-                "Whether a node takes requests: 1, or 0 when it is down.",
-            )?,
-            weight: gauge("strata_balancer_node_weight", "The weight of a node.")?,
-        }))
-    }
-}
-
-impl Collector for PoolGauges {
-    fn desc(&self) -> Vec<&Desc> {
-        [&self.in_flight, &self.up, &self.weight]
-            .iter()
-            .flat_map(|gauge| gauge.desc())
-            .collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        for node in self.pool.nodes() {
-            let set = |gauge: &IntGaugeVec, value: u64| {
-                gauge
-                    .with_label_values(&[node.id()])
-                    .set(i64::try_from(value).unwrap_or(i64::MAX));
-            };
-            set(&self.in_flight, node.in_flight());
-            set(&self.up, u64::from(node.health().takes_requests()));
-            set(&self.weight, u64::from(node.weight()));
-        }
-        [&self.in_flight, &self.up, &self.weight]
-            .iter()
-            .flat_map(|gauge| gauge.collect())
-            .collect()
-    }
+fn seconds(name: &str, help: &str) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(SECONDS.to_vec())
 }

@@ -17,11 +17,13 @@ use strata_node::headers;
 use crate::access::{self, Line};
 use crate::attempt::{Ending, Failure, RetryLimits};
 use crate::budget::Budget;
+use crate::check::said_load;
 use crate::config::{ClientLimits, Timeouts};
 use crate::exchange::Exchange;
 use crate::front;
 use crate::key::KeySource;
 use crate::metrics::{Metrics, Outcome};
+use crate::observe::Evidence;
 use crate::peer::peer;
 use crate::pool::Pool;
 use crate::reply::{self, Reply};
@@ -128,6 +130,10 @@ impl ProxyHttp for Proxy {
         if response.status.is_informational() {
             return Ok(());
         }
+        if let (Some(load), Some(node)) = (said_load(&response.headers), exchange.node()) {
+            self.pool.hear_load(node, load);
+        }
+        response.remove_header(headers::LOAD);
         let status = response.status.as_u16();
         let hold_back = |context| Err(Error::explain(ErrorType::HTTPStatus(status), context).into_up());
         if let Some(rest) = exchange.rest() {
@@ -246,6 +252,7 @@ impl ProxyHttp for Proxy {
         let status = session
             .response_written()
             .map_or(access::CLIENT_GONE, |head| head.status.as_u16());
+        let told = exchange.ended().len();
         exchange.succeed(status);
         let outcome = exchange.outcome.unwrap_or(match error {
             None => Outcome::Answered,
@@ -253,10 +260,18 @@ impl ProxyHttp for Proxy {
         });
         let bytes = session.body_bytes_sent();
         if let Some(last) = exchange.ended().last() {
-            last.node
-                .metrics()
-                .body
-                .inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            last.node.metrics().body.inc_by(bytes);
+            if let (Some(own), Some(zone)) = (self.pool.own_zone(), last.node.zone())
+                && own != zone
+            {
+                self.metrics.other_zone(zone.as_str(), bytes);
+            }
+            // Attempts that failed before have been told as they did.
+            if let (Some(key), true) = (exchange.key, told < exchange.ended().len()) {
+                let evidence = Evidence::of(last.ending, Some(status));
+                self.pool.observe(&last.node, key, evidence);
+            }
         }
         self.metrics
             .request(outcome, exchange.started.elapsed().as_secs_f64());
@@ -336,6 +351,10 @@ impl Proxy {
             exchange.fail(Failure::BrokenOff);
         } else {
             exchange.fail(failure);
+        }
+        if let (Some(key), Some(last)) = (exchange.key, exchange.ended().last()) {
+            self.pool
+                .observe(&last.node, key, Evidence::of(last.ending, None));
         }
         may_follow &= exchange.time_left(&self.retry).is_some() && self.pool.has_untried(exchange.tried());
         if may_follow {

@@ -11,6 +11,7 @@
 //! on: a node that is full or dead then hands its keys to *all* the others, and
 //! not whole to its neighbour, which would fall next.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use hashring::HashRing;
@@ -20,13 +21,22 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 ///
 /// The load of one node varies between rings by `1 / √points`: 160 points leave
 /// 8 %, which passes 10 % for one node in five; 1024 leave 3 %, so that a node
-/// that joins takes at most 1.1 times its share. 50 nodes cost 1.2 MB.
+/// that joins takes at most 1.1 times its share. 50 nodes cost 2 MB.
 pub const POINTS_PER_WEIGHT: u32 = 1024;
+
+/// Points of `weight` when `percent` of it counts; never 0 unless one of them is.
+pub fn points(weight: u32, percent: u32) -> u32 {
+    if weight == 0 || percent == 0 {
+        return 0;
+    }
+    let points = weight.saturating_mul(POINTS_PER_WEIGHT);
+    (points / 100 * percent.min(100) + points % 100 * percent.min(100) / 100).max(1)
+}
 
 /// Highest number of nodes in a ring.
 pub const NODES_MAX: usize = 1024;
 
-/// Highest sum of the weights in a ring: 2 million points, 50 MB.
+/// Highest sum of the weights in a ring: 2 million points, 84 MB.
 pub const WEIGHTS_MAX: u32 = 2048;
 
 /// Where a node stands in the list the ring was built from. 0-based.
@@ -60,6 +70,11 @@ impl Key {
 /// Nodes on a circle of hashes.
 pub struct Ring {
     points: HashRing<Point, Xxh3>,
+    /// The same points in the same order: those of a `HashRing` with a hasher
+    /// of one's own cannot be listed.
+    order: Vec<Point>,
+    /// Id and weight of each node.
+    members: Vec<(Box<str>, u32)>,
     nodes: u16,
 }
 
@@ -74,21 +89,70 @@ impl Ring {
     /// When there are more than [`NODES_MAX`] members or their weights add up
     /// to more than [`WEIGHTS_MAX`].
     pub fn new<'a>(members: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Self, RingError> {
+        Self::empty().changed(members)
+    }
+
+    /// A ring of nobody.
+    pub fn empty() -> Self {
+        Self {
+            points: HashRing::with_hasher(Xxh3),
+            order: Vec::new(),
+            members: Vec::new(),
+            nodes: 0,
+        }
+    }
+
+    /// The ring of other `members`, as [`Ring::new`] makes it, but at the cost of
+    /// what is different: points that are there are kept in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ring::new`].
+    pub fn changed<'a>(&self, members: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Self, RingError> {
         let members: Vec<(&str, u32)> = members.into_iter().collect();
         Self::check(members.iter().map(|(_, weight)| *weight))?;
-        let mut points = Vec::new();
-        let mut nodes: u16 = 0;
-        for (id, weight) in members {
-            let seeds = 0..u64::from(weight) * u64::from(POINTS_PER_WEIGHT);
-            points.extend(seeds.map(|seed| Point {
-                position: xxh3_64_with_seed(id.as_bytes(), seed),
-                node: NodeIndex(nodes),
-            }));
-            nodes += 1;
+        let of = |weight: u32| weight.saturating_mul(POINTS_PER_WEIGHT);
+        let mut before: HashMap<&str, (usize, u32)> = HashMap::with_capacity(self.members.len());
+        for (index, (id, weight)) in self.members.iter().enumerate() {
+            before.insert(id, (index, *weight));
         }
+        // Where each node is now and how many points it has; one that has gone has none.
+        let mut now = vec![(NodeIndex(0), 0); self.members.len()];
+        let (mut added, mut nodes) = (Vec::new(), 0);
+        for (id, weight) in &members {
+            let node = NodeIndex(nodes);
+            nodes += 1;
+            let known = before.remove(id);
+            let ranks = known.map_or(0, |(_, weight)| of(weight))..of(*weight);
+            added.extend(ranks.map(|rank| Point {
+                position: xxh3_64_with_seed(id.as_bytes(), u64::from(rank)),
+                rank,
+                node,
+            }));
+            if let Some(place) = known.and_then(|(index, _)| now.get_mut(index)) {
+                *place = (node, of(*weight));
+            }
+        }
+        let kept = self.order.iter().filter_map(|point| {
+            let (node, points) = *now.get(point.node.get())?;
+            (point.rank < points).then(|| Point {
+                node,
+                ..point.clone()
+            })
+        });
+        let mut order: Vec<Point> = kept.collect();
+        order.extend(added);
+        // Both sorts are quick to see what is in order already.
+        order.sort_by_key(|point| Xxh3.hash_one(point));
         let mut ring = HashRing::with_hasher(Xxh3);
-        ring.batch_add(points);
-        Ok(Self { points: ring, nodes })
+        ring.batch_add(order.clone());
+        let owned = |(id, weight): (&str, u32)| (Box::from(id), weight);
+        Ok(Self {
+            points: ring,
+            order,
+            members: members.into_iter().map(owned).collect(),
+            nodes,
+        })
     }
 
     /// Whether members of these weights make a ring, without making it.
@@ -115,8 +179,20 @@ impl Ring {
     /// The nodes `key` prefers, best first: each node once, until all have been
     /// offered. A node of weight 0 comes after all the others.
     pub fn candidates(&self, key: Key) -> Candidates<'_> {
+        self.candidates_among(key, &[])
+    }
+
+    /// The same when of node `n` only the first `active[n]` points count, of one
+    /// that is not in the list all of them.
+    ///
+    /// This is how a weight changes for a while, as in a slow start, without a
+    /// new ring. A probe that hits a point which does not count is repeated, so
+    /// a weight that rises moves keys to that node only, and one that falls moves
+    /// only that node's keys, to all the others.
+    pub fn candidates_among<'a>(&'a self, key: Key, active: &'a [u32]) -> Candidates<'a> {
         Candidates {
             ring: self,
+            active,
             key,
             probe: 0,
             offered: Offered::default(),
@@ -142,6 +218,8 @@ pub enum RingError {
 /// Nodes in the order in which a key prefers them. See [`Ring::candidates`].
 pub struct Candidates<'a> {
     ring: &'a Ring,
+    /// Points that count, by node.
+    active: &'a [u32],
     key: Key,
     probe: u64,
     offered: Offered,
@@ -164,20 +242,29 @@ impl Iterator for Candidates<'_> {
             let place = (self.key.0, self.probe);
             self.probe += 1;
             match self.ring.points.get(&place) {
-                Some(point) if self.offered.insert(point.node) => return self.offer(point.node),
+                Some(point) if point.rank < self.active(point.node) && self.offered.insert(point.node) => {
+                    return self.offer(point.node);
+                }
                 Some(_) => {}
                 // Every weight is 0, so there are no points.
                 None => self.probe = probes,
             }
         }
-        let first_unoffered = (0..self.ring.nodes)
-            .map(NodeIndex)
-            .find(|node| self.offered.insert(*node))?;
-        self.offer(first_unoffered)
+        let nodes = || (0..self.ring.nodes).map(NodeIndex);
+        let unoffered = nodes()
+            .find(|node| self.active(*node) != 0 && !self.offered.contains(*node))
+            .or_else(|| nodes().find(|node| !self.offered.contains(*node)))?;
+        self.offered.insert(unoffered);
+        self.offer(unoffered)
     }
 }
 
 impl Candidates<'_> {
+    /// Points of `node` that count.
+    fn active(&self, node: NodeIndex) -> u32 {
+        self.active.get(node.get()).copied().unwrap_or(u32::MAX)
+    }
+
     fn offer(&mut self, node: NodeIndex) -> Option<NodeIndex> {
         self.left -= 1;
         Some(node)
@@ -194,6 +281,11 @@ impl Default for Offered {
 }
 
 impl Offered {
+    fn contains(&self, node: NodeIndex) -> bool {
+        let word = self.0.get(node.get() / 64).copied().unwrap_or(0);
+        word & (1_u64 << (node.get() % 64)) != 0
+    }
+
     /// Adds `node`; false when it was there.
     fn insert(&mut self, node: NodeIndex) -> bool {
         let bit = 1_u64 << (node.get() % 64);
@@ -211,6 +303,8 @@ impl Offered {
 #[derive(Debug, Clone)]
 struct Point {
     position: u64,
+    /// Which of its node's points it is. 0-based.
+    rank: u32,
     node: NodeIndex,
 }
 

@@ -113,8 +113,78 @@ fn the_keys_of_a_lost_node_spread_over_all_the_others() {
     );
 }
 
+#[test]
+fn points_follow_the_percentage_and_never_vanish() {
+    assert_eq!(points(1, 100), POINTS_PER_WEIGHT);
+    assert_eq!(points(3, 50), 3 * POINTS_PER_WEIGHT / 2);
+    assert_eq!((points(0, 100), points(5, 0)), (0, 0));
+    assert_eq!(points(2, 250), 2 * POINTS_PER_WEIGHT);
+    assert!(points(1, 1) != 0);
+}
+
+#[test]
+fn a_part_of_a_node_s_points_brings_that_part_of_its_keys() {
+    let names = names(8, 11);
+    let ring = ring_of(&names);
+    let full = POINTS_PER_WEIGHT;
+    let active = [full, full / 4, full, full, full, full, full, 0];
+    let mut loads = [0_u32; 8];
+    for number in 0..KEYS {
+        loads[ring.candidates_among(key(number), &active).next().unwrap().get()] += 1;
+    }
+    let share = f64::from(KEYS) / 6.25;
+    assert!(
+        (f64::from(loads[1]) / (share / 4.0) - 1.0).abs() < 0.15,
+        "{loads:?}"
+    );
+    assert!((f64::from(loads[3]) / share - 1.0).abs() < 0.15, "{loads:?}");
+    assert_eq!(loads[7], 0);
+    // The one of which nothing counts comes last, and comes.
+    assert_eq!(ring.candidates_among(key(1), &active).last().unwrap().get(), 7);
+    assert_eq!(ring.candidates_among(key(1), &[0; 8]).count(), 8);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_ring_that_was_changed_is_the_ring_of_its_members(
+        count in 1_usize..12, salt: u64, steps in prop::collection::vec((0_usize..12, 0_u32..4), 1..6),
+    ) {
+        let names = names(12, salt);
+        let mut members: Vec<(&str, u32)> = names.iter().take(count).map(|name| (name.as_str(), 1)).collect();
+        let mut ring = Ring::new(members.iter().copied()).unwrap();
+        for (node, weight) in steps {
+            let name = names[node].as_str();
+            members.retain(|(id, _)| *id != name);
+            if weight != 3 {
+                members.push((name, weight));
+            }
+            members.sort_unstable();
+            ring = ring.changed(members.iter().copied()).unwrap();
+        }
+        let anew = Ring::new(members.iter().copied()).unwrap();
+        for number in 0..300 {
+            let changed: Vec<_> = ring.candidates(key(number)).collect();
+            prop_assert_eq!(changed, anew.candidates(key(number)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_weight_that_rises_moves_keys_to_that_node_only(
+        count in 2_usize..20, salt: u64, node in 0_usize..20, from in 0_u32..1024, to in 0_u32..1024,
+    ) {
+        let node = node % count;
+        let ring = ring_of(&names(count, salt));
+        let (mut less, mut more) = (vec![POINTS_PER_WEIGHT; count], vec![POINTS_PER_WEIGHT; count]);
+        less[node] = from.min(to);
+        more[node] = from.max(to);
+        for number in 0..2_000 {
+            let was = ring.candidates_among(key(number), &less).next().unwrap();
+            let is = ring.candidates_among(key(number), &more).next().unwrap();
+            prop_assert!(was == is || is.get() == node);
+        }
+    }
 
     #[test]
     fn removing_a_node_moves_only_its_keys(count in 2_usize..40, salt: u64, gone in 0_usize..40) {

@@ -2,10 +2,12 @@
 //!
 //! `GET /healthz` says `ok` while the process lives; `GET /readyz` says `ready`
 //! or 503 with one reason a line; `GET /metrics` is Prometheus text. A node that
-//! caches takes `POST /purge` from whoever knows its token. The listener stands
+//! caches takes `POST /purge` from whoever knows its token, and a node may have
+//! more to say: [`Pages`]. The listener stands
 //! apart from the viewers' listener, goes on through the drain, and has its own
 //! limits, so that neither can starve the other.
 
+mod pages;
 mod purge;
 mod readiness;
 mod respond;
@@ -21,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+pub use self::pages::{NoPages, Page, Pages, Question};
 pub use self::purge::{Purge, PurgeHandler, Selection};
 pub use self::readiness::Readiness;
 use crate::shutdown::Shutdown;
@@ -52,6 +55,8 @@ pub struct Admin {
     pub readiness: Readiness,
     /// What is done on `POST /purge`; `None` where nothing is cached.
     pub purge: Option<Purge>,
+    /// What this kind of node has to say besides.
+    pub pages: Arc<dyn Pages>,
 }
 
 /// Serves until [`Shutdown::stop`], through the drain; then closes its connections.

@@ -16,3 +16,8 @@ pub const FAULT: &str = "x-strata-fault";
 ///
 /// Such an answer is never retried and never held against the node.
 pub const FAULT_SOURCE: &str = "source";
+
+/// What the origin holds and can take: see [`Load`](crate::agent::Load).
+///
+/// For balancers, which take it off before the client sees the answer.
+pub const LOAD: &str = "x-strata-load";

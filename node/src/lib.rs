@@ -6,8 +6,10 @@
 
 pub mod access_log;
 pub mod admin;
+pub mod agent;
 pub mod config;
 pub mod headers;
+pub mod imds;
 pub mod listen;
 pub mod request_id;
 pub mod shutdown;

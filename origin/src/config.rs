@@ -16,6 +16,7 @@ use strata_node::config::{ByteSize, Document, Mistakes, Section, Value};
 
 use crate::asset::{CatalogConfig, Packaging};
 use crate::http::{AllowOrigin, CacheControl, HttpConfig};
+use crate::load::LoadConfig;
 use crate::source::{
     BreakerLimits, HedgeLimits, Host, HttpConfig as HttpSourceConfig, ReadLimits, RetryLimits, S3Config,
     StoreLimits,
@@ -70,6 +71,9 @@ pub struct OriginConfig {
     /// How clients are served. Sections `http` and `drain`, key
     /// `cache.manifests`.
     pub http: HttpConfig,
+    /// What the node measures of itself and whom it tells. Key `agent`,
+    /// sections `load` and `notice`.
+    pub load: LoadConfig,
     /// Where requests are logged. Key `access_log`; default `stdout`.
     pub access_log: Destination,
 }
@@ -163,6 +167,11 @@ impl OriginConfig {
                 titles.absent_ttl,
             ),
             titles,
+            load: LoadConfig::read(
+                root.optional("agent"),
+                root.section("load"),
+                root.section("notice"),
+            ),
             access_log: root.or("access_log", Destination::Stdout),
         };
         document.finish(config)

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use crate::asset::{Catalog, CatalogMetrics, LoadError, Title};
 use crate::config::{DiskSettings, OriginConfig};
 use crate::http::{Front, HttpMetrics};
+use crate::load::LoadState;
 use crate::origin::StartError;
 use crate::source::{HttpSource, Places, Source, SourceError, SourceReader, Store, StoreMetrics};
 
@@ -24,6 +25,7 @@ pub struct InProcess {
     pub(crate) disks: Vec<DiskTier>,
     pub(crate) store: Arc<Store>,
     pub(crate) access_log: AccessLog,
+    pub(crate) load: LoadState,
 }
 
 impl InProcess {
@@ -38,6 +40,7 @@ impl InProcess {
         let catalog_metrics = CatalogMetrics::register(&registry)?;
         let http_metrics = HttpMetrics::register(&registry)?;
         let cache_metrics = CacheMetrics::register(&registry)?;
+        let load = LoadState::register(http_metrics.in_flight(), &registry)?;
         let access_log = AccessLog::start(&config.access_log, &registry)?;
         let web = config.http_sources.clone().map(HttpSource::new).transpose()?;
         let source = Arc::new(Places::new(source, web));
@@ -69,6 +72,7 @@ impl InProcess {
             access_log.clone(),
             http_metrics,
             &cache_metrics,
+            load.clone(),
         );
         Ok(Self {
             registry,
@@ -78,6 +82,7 @@ impl InProcess {
             disks,
             store,
             access_log,
+            load,
         })
     }
 

@@ -11,6 +11,7 @@
 //! - [`source`]: where titles are; bounded, timed, counted.
 //! - [`asset`]: titles, loaded once however many ask, kept like the store.
 //! - [`http`]: requests become plans, plans become responses.
+//! - [`load`]: what the node can take, and whom it tells.
 //! - [`InProcess`]: all of that without a socket.
 //! - [`Origin`]: all of it as a node, with its operator's listener and drain.
 //!
@@ -28,6 +29,7 @@ mod origin;
 
 pub mod asset;
 pub mod http;
+pub mod load;
 pub mod source;
 
 pub use config::{DiskSettings, OriginConfig, Place, StoreConfig};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use strata_cache::{ChunkCache, DiskTier};
 use strata_node::access_log::{AccessLog, AccessLogError};
-use strata_node::admin::{self, Admin, Purge, PurgeHandler, Readiness};
+use strata_node::admin::{self, Admin, Page, Pages, Purge, PurgeHandler, Question, Readiness};
+use strata_node::agent::Load;
 use strata_node::listen::{self, ListenError};
 use strata_node::shutdown::Shutdown;
 use tokio::net::TcpListener;
@@ -18,6 +19,7 @@ use crate::asset::Catalog;
 use crate::config::{OriginConfig, Place};
 use crate::http::{self, Front};
 use crate::in_process::InProcess;
+use crate::load::{self, LoadConfig, LoadState};
 use crate::source::{FolderSource, HttpClientError, S3ConnectError, S3Source, Source, SourceError, Store};
 
 /// Longest time to write what waits in the access log at the end.
@@ -59,6 +61,9 @@ pub struct Origin {
     address: SocketAddr,
     admin_address: SocketAddr,
     admin: Admin,
+    agent_listener: Option<TcpListener>,
+    load: LoadState,
+    load_config: LoadConfig,
     front: Arc<Front>,
     catalog: Catalog,
     chunks: ChunkCache<SourceError>,
@@ -111,7 +116,12 @@ impl Origin {
             disks,
             store,
             access_log,
+            load,
         } = InProcess::new(&config, source)?;
+        let agent_listener = match config.load.agent {
+            Some(address) => Some(listen::bind("agent", "agent", address).await?),
+            None => None,
+        };
         let admin_listener = listen::bind("admin", "admin", config.admin).await?;
         let listener = listen::bind("origin", "listen", config.listen).await?;
         let readiness = Readiness::new();
@@ -125,7 +135,11 @@ impl Origin {
                 registry,
                 readiness,
                 purge: Some(purge(config.admin_token, catalog.clone())),
+                pages: Arc::new(OriginPages(load.clone())),
             },
+            agent_listener,
+            load,
+            load_config: config.load,
             front,
             catalog,
             chunks,
@@ -157,9 +171,16 @@ impl Origin {
         let store = self.store.name();
         tracing::info!(store, address = %self.address, "origin started");
         let readiness = self.admin.readiness.clone();
+        let agent = async {
+            if let Some(listener) = self.agent_listener {
+                load::agent::serve(listener, self.load.clone(), readiness.clone(), shutdown.clone()).await;
+            }
+        };
         let beside = async {
             tokio::join!(
                 admin::serve(self.admin_listener, self.admin, shutdown.clone()),
+                agent,
+                load::run(self.load.clone(), self.load_config, readiness.clone()),
                 watch(&self.store, &readiness, self.probe_interval),
                 self.store.warm(self.warm_connections),
             )
@@ -200,6 +221,22 @@ fn purge(token: Option<Arc<str>>, catalog: Catalog) -> Purge {
         Box::pin(async move { catalog.purge(selection).await })
     });
     Purge { token, handler }
+/// What an origin's admin listener says besides.
+#[derive(Debug)]
+struct OriginPages(LoadState);
+
+impl Pages for OriginPages {
+    fn answer(&self, _: &Question<'_>) -> Option<Page> {
+        None
+    }
+
+    fn paths(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn load(&self) -> Option<Load> {
+        Some(self.0.load())
+    }
 }
 
 /// Keeps the node's readiness in step with the store's.

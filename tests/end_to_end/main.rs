@@ -12,6 +12,7 @@
 
 mod support;
 
+mod agent;
 mod bad_input;
 mod cache;
 mod command_line;

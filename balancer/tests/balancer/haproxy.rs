@@ -158,7 +158,9 @@ async fn check(factor: u32, weights: &[u32], key: &str, count: usize) {
 #[tokio::test]
 async fn every_decision_is_haproxys() {
     check(140, &[1, 1, 1, 1], "film-1", 60).await;
+    check(140, &[1; 10], "film-5", 120).await;
     check(140, &[1, 2, 4], "film-2", 60).await;
+    check(140, &[256, 3, 100], "film-6", 60).await;
     check(125, &[10, 1, 3, 7, 2], "film-3", 80).await;
     check(200, &[1, 1, 1, 1, 1, 1], "film-4", 40).await;
 }

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod autoscaling;
 mod breaks;
 mod client;
 mod drain;
@@ -15,7 +16,9 @@ mod front;
 mod haproxy;
 mod health;
 mod load;
+mod members;
 mod origin;
 mod resumes;
 mod retries;
 mod stage;
+mod standing;

@@ -109,6 +109,8 @@ struct Shared {
     /// Heads of the requests that came in, health checks apart.
     requests: Mutex<Vec<String>>,
     waiting: Semaphore,
+    /// What it says of its load beside its readiness: a value of `x-strata-load`.
+    load: Mutex<Option<String>>,
 }
 
 impl Origin {
@@ -121,6 +123,7 @@ impl Origin {
             next: Mutex::default(),
             requests: Mutex::default(),
             waiting: Semaphore::new(0),
+            load: Mutex::default(),
         });
         let (open, closed) = watch::channel(true);
         tokio::spawn(listen(listener, Arc::clone(&shared), closed));
@@ -144,6 +147,11 @@ impl Origin {
     /// Heads of the requests that came in.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// What it says of its load from now on, when it is checked and on answers of [`Act::Serve`].
+    pub(crate) fn says(&self, load: &str) {
+        *self.shared.load.lock().unwrap() = Some(load.to_owned());
     }
 
     /// Lets `count` requests that wait be served.
@@ -177,14 +185,16 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, mut closed: watch::R
 async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut served = 0;
     while let Some(head) = read_head(&mut stream).await {
+        let load = shared.load.lock().unwrap().clone();
+        let load = load.map_or(String::new(), |load| format!("x-strata-load: {load}\r\n"));
         if head.starts_with("GET /readyz ") {
-            send(&mut stream, &answer("200 OK", "", "ready")).await;
+            send(&mut stream, &answer("200 OK", &load, "ready")).await;
             continue;
         }
         shared.requests.lock().unwrap().push(head.clone());
         let next = shared.next.lock().unwrap().pop_front();
         let act = next.unwrap_or_else(|| shared.act.lock().unwrap().clone());
-        let own = answer("200 OK", "", &shared.id);
+        let own = answer("200 OK", &load, &shared.id);
         match act {
             Act::Serve => send(&mut stream, &own).await,
             Act::ServeAndClose => {

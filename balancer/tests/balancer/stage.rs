@@ -20,6 +20,9 @@ use crate::origin::{Act, Origin};
 /// Longest wait for anything that must happen: only a failing test waits it out.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The ids of origins, in order.
+const IDS: [&str; 4] = ["a", "b", "c", "d"];
+
 /// Origins `a`, `b`, … and a balancer in front of them.
 pub(crate) struct Stage {
     pub(crate) origins: Vec<Origin>,
@@ -49,19 +52,36 @@ impl Stage {
         Self::set_up(count, more, odd).await
     }
 
+    /// The same with one more origin, called `odd`, that has an agent.
+    pub(crate) async fn with_agent(count: usize, more: &str, address: SocketAddr, agent: SocketAddr) -> Self {
+        let odd = format!("  - {{ address: '{address}', id: odd, agent: '{agent}' }}\n");
+        Self::set_up(count, more, odd).await
+    }
+
     async fn set_up(count: usize, more: &str, odd: String) -> Self {
         let mut origins = Vec::new();
-        for id in ["a", "b", "c", "d"].iter().take(count) {
+        for id in IDS.iter().take(count) {
             origins.push(Origin::start(id, Act::Serve).await);
         }
+        let addresses: Vec<SocketAddr> = origins.iter().map(|origin| origin.address).collect();
+        Self::in_front_of(&addresses, origins, more, odd).await
+    }
+
+    /// One more balancer in front of the same origins.
+    pub(crate) async fn beside(other: &Self, more: &str) -> Self {
+        let addresses: Vec<SocketAddr> = other.origins.iter().map(|origin| origin.address).collect();
+        Self::in_front_of(&addresses, Vec::new(), more, String::new()).await
+    }
+
+    async fn in_front_of(addresses: &[SocketAddr], origins: Vec<Origin>, more: &str, odd: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("access.log");
         let mut text = format!(
             "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\naccess_log: {}\norigins:\n",
             log.display()
         );
-        for (origin, id) in origins.iter().zip(["a", "b", "c", "d"]) {
-            text.push_str(&format!("  - {{ address: '{}', id: {id} }}\n", origin.address));
+        for (address, id) in addresses.iter().zip(IDS) {
+            text.push_str(&format!("  - {{ address: '{address}', id: {id} }}\n"));
         }
         text.push_str(&odd);
         text.push_str(more);
@@ -142,6 +162,13 @@ impl Stage {
             .filter(matches)
             .map(value)
             .sum()
+    }
+
+    /// How many series a metric has.
+    pub(crate) fn series(&self, name: &str) -> usize {
+        let families = self.registry.gather();
+        let family = families.iter().filter(|family| family.name() == name);
+        family.map(|family| family.get_metric().len()).sum()
     }
 
     /// Waits until a metric's samples add up to `expected`: a request is counted after its answer has left.

@@ -1,14 +1,15 @@
 //! Answers of the admin listener.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use prometheus::TextEncoder;
 
-use super::Admin;
 use super::purge::{self, Purge};
+use super::{Admin, Question};
+use crate::headers;
 use crate::shutdown::Shutdown;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -22,18 +23,37 @@ pub(super) async fn answer(request: &Parts, admin: &Admin, shutdown: &Shutdown) 
         return answer_purge(request, purge).await;
     }
     if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
-        return respond(
-            StatusCode::NOT_FOUND,
-            TEXT,
-            "try /healthz, /readyz or /metrics\n".to_owned(),
-        );
+        let question = Question {
+            method: &request.method,
+            path,
+            query: request.uri.query().unwrap_or_default(),
+            authorization: request.headers.get(AUTHORIZATION),
+        };
+        return match admin.pages.answer(&question) {
+            Some(page) => respond(
+                page.status,
+                HeaderValue::from_static(page.content_type),
+                page.body,
+            ),
+            None => absent(admin),
+        };
     }
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return not_allowed(HeaderValue::from_static("GET, HEAD"));
     }
     match path {
         "/metrics" => metrics(admin),
-        "/readyz" => readyz(admin, shutdown),
+        "/readyz" => {
+            let mut response = readyz(admin, shutdown);
+            let load = admin
+                .pages
+                .load()
+                .map(|load| HeaderValue::try_from(load.to_string()));
+            if let Some(Ok(load)) = load {
+                response.headers_mut().insert(headers::LOAD, load);
+            }
+            response
+        }
         _ => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
     }
 }
@@ -65,6 +85,15 @@ fn not_allowed(allowed: HeaderValue) -> Response<Full<Bytes>> {
     let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, String::new());
     response.headers_mut().insert(ALLOW, allowed);
     response
+}
+
+fn absent(admin: &Admin) -> Response<Full<Bytes>> {
+    let mut text = "try /healthz, /readyz, /metrics".to_owned();
+    for path in admin.pages.paths() {
+        text.push_str(", ");
+        text.push_str(path);
+    }
+    respond(StatusCode::NOT_FOUND, TEXT, text + "\n")
 }
 
 fn readyz(admin: &Admin, shutdown: &Shutdown) -> Response<Full<Bytes>> {

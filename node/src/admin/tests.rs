@@ -5,6 +5,35 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+/// A page that says what it was asked.
+#[derive(Debug)]
+struct Echo;
+
+impl Pages for Echo {
+    fn answer(&self, question: &Question<'_>) -> Option<Page> {
+        (question.path == "/echo").then(|| Page {
+            status: http::StatusCode::ACCEPTED,
+            content_type: "text/plain",
+            body: format!(
+                "{} {} {:?}",
+                question.method, question.query, question.authorization
+            ),
+        })
+    }
+
+    fn paths(&self) -> &'static [&'static str] {
+        &["/echo"]
+    }
+
+    fn load(&self) -> Option<crate::agent::Load> {
+        Some(crate::agent::Load {
+            in_flight: 3,
+            weight_percent: 70,
+            draining: false,
+        })
+    }
+}
+
 struct Running {
     address: SocketAddr,
     admin: Admin,
@@ -26,6 +55,7 @@ async fn start_within(header_timeout: Duration) -> Running {
             token: Some("secret".into()),
             handler: Arc::new(|_| Box::pin(async {})),
         }),
+        pages: Arc::new(Echo),
     };
     let shutdown = Shutdown::new();
     let task = tokio::spawn(serve_within(
@@ -98,6 +128,24 @@ async fn metrics_are_prometheus_text() {
         "{answer}"
     );
     assert!(answer.contains("\nstrata_test_total 3\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_node_has_pages_of_its_own_and_says_its_load_with_its_readiness() {
+    let node = start().await;
+    let echo = node
+        .ask("POST /echo?a=1 HTTP/1.1\r\nhost: a\r\nauthorization: x\r\nconnection: close\r\n\r\n")
+        .await;
+    assert!(
+        echo.starts_with("HTTP/1.1 202") && echo.ends_with("POST a=1 Some(\"x\")"),
+        "{echo}"
+    );
+    assert!(node.get("/other").await.ends_with("/metrics, /echo\n"));
+    let ready = node.get("/readyz").await;
+    assert!(
+        ready.contains("x-strata-load: in-flight=3, weight=70\r\n"),
+        "{ready}"
+    );
 }
 
 #[tokio::test]

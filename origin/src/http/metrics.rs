@@ -123,6 +123,11 @@ pub struct HttpMetrics {
 }
 
 impl HttpMetrics {
+    /// Requests being answered now.
+    pub(crate) fn in_flight(&self) -> IntGauge {
+        self.in_flight.clone()
+    }
+
     /// Registers with `registry`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use strata_media::plan::Plan;
 use strata_media::write::fmp4;
 use strata_media::write::ts::TsPlan;
 use strata_node::access_log::AccessLog;
+use strata_node::headers;
 use strata_node::title_path;
 use tokio::runtime::Handle;
 
@@ -33,6 +34,7 @@ use super::range::{self, Selection};
 use super::route::{Resource, Route};
 use super::ts::{self, TsBody};
 use crate::asset::{Catalog, Title};
+use crate::load::LoadState;
 use crate::source::{SourceError, Tally};
 
 /// Answers requests out of a catalog.
@@ -43,6 +45,7 @@ pub struct Front {
     config: HttpConfig,
     metrics: HttpMetrics,
     access_log: AccessLog,
+    load: LoadState,
 }
 
 /// All of a representation.
@@ -72,6 +75,7 @@ impl Front {
         access_log: AccessLog,
         metrics: HttpMetrics,
         cache_metrics: &CacheMetrics,
+        load: LoadState,
     ) -> Self {
         Self {
             catalog,
@@ -79,6 +83,7 @@ impl Front {
             config,
             metrics,
             access_log,
+            load,
         }
     }
 
@@ -124,6 +129,9 @@ impl Front {
             }
         };
         self.config.allow_origin.allow(&mut answer.headers);
+        if let Ok(load) = HeaderValue::try_from(self.load.load().to_string()) {
+            answer.headers.insert(headers::LOAD, load);
+        }
         answer.into_response(exchange)
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{Bucket, Client};
 
 /// How long a node may take to listen, to be ready, or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a node that is not ready is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
@@ -113,6 +113,16 @@ impl Node {
         };
         let ready = tokio::time::timeout(PATIENCE, ready).await;
         assert!(ready.is_ok(), "not ready: {:#?}", self.log());
+    }
+
+    /// Where the node listens in this role.
+    pub(crate) fn listening(&self, role: &str) -> SocketAddr {
+        let said = self.log().into_iter().find_map(|line| {
+            let event: serde_json::Value = serde_json::from_str(&line).ok()?;
+            let is_it = event["message"] == "listening" && event["role"] == role;
+            is_it.then(|| event["address"].as_str().unwrap().parse().unwrap())
+        });
+        said.unwrap_or_else(|| panic!("nothing listens as {role}: {:#?}", self.log()))
     }
 
     /// Everything that the node has logged.
