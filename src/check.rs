@@ -15,7 +15,7 @@ Examples:
   strata check --config origin.yaml
   strata check --config edge.yaml --kind balancer
 
-Without --kind the content tells: an origin has a store, a balancer has origins.
+Without --kind the content tells: an origin has a store, a balancer has origins or discovery.
 
 Mistakes go to standard error, one a line: origin.yaml:3: store.url: what is wrong.
 
@@ -67,7 +67,8 @@ fn check(path: &Path, kind: Kind) -> Result<(), Mistakes> {
 /// The kind whose telling key is there; when that says nothing, the kind with fewer mistakes.
 fn detect(path: &Path) -> Result<Kind, Mistakes> {
     let document = Document::read(Some(path), Vec::new())?;
-    match (document.has("store"), document.has("origins")) {
+    let names_origins = document.has("origins") || document.has("discovery");
+    match (document.has("store"), names_origins) {
         (true, false) => return Ok(Kind::Origin),
         (false, true) => return Ok(Kind::Balancer),
         _ => {}
