@@ -54,7 +54,7 @@ pub enum BalancerError {
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),
     /// There is no token to be asked of operators.
-    #[error("admin_token: {0}")]
+    #[error("admin_token_file: {0}")]
     Token(#[from] TokenError),
     /// The origins do not make a ring.
     #[error("origins: {0}")]

@@ -42,7 +42,7 @@ pub struct BalancerConfig {
     pub listen: SocketAddr,
     /// Where the operator is answered. Key `admin`; default `127.0.0.1:9080`.
     pub admin: SocketAddr,
-    /// A file with the token that runtime actions ask for. Key `admin_token`;
+    /// A file with the token that runtime actions ask for. Key `admin_token_file`;
     /// default: there are no actions.
     pub admin_token: Option<PathBuf>,
     /// Threads that serve. Key `threads`; default: the machine's cores.
@@ -179,7 +179,7 @@ fn read(document: &Document) -> Option<BalancerConfig> {
     let config = BalancerConfig {
         listen: listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))),
         admin: root.or("admin", SocketAddr::from(([127, 0, 0, 1], 9080))),
-        admin_token: root.optional("admin_token"),
+        admin_token: root.optional("admin_token_file"),
         threads: root.or("threads", cores),
         origins: origins(&mut root),
         discovery: DiscoveryConfig::read(root.section("discovery")),

@@ -72,7 +72,7 @@ fn flags_alone_make_a_configuration() {
 const EVERY_KEY: &str = "
 listen: 0.0.0.0:80
 admin: 127.0.0.1:9999
-admin_token: /etc/strata/token
+admin_token_file: /etc/strata/token
 threads: 3
 origins:
   - { address: '10.0.0.1:8081', id: i-0a, weight: 2, check: '10.0.0.1:9081', agent: '10.0.0.1:9181', zone: az1 }

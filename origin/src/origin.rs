@@ -221,6 +221,8 @@ fn purge(token: Option<Arc<str>>, catalog: Catalog) -> Purge {
         Box::pin(async move { catalog.purge(selection).await })
     });
     Purge { token, handler }
+}
+
 /// What an origin's admin listener says besides.
 #[derive(Debug)]
 struct OriginPages(LoadState);

@@ -113,7 +113,7 @@ impl Action {
         let Some(token) = token else {
             return text(
                 StatusCode::FORBIDDEN,
-                "nothing can be changed: set `admin_token` to a file with a token",
+                "nothing can be changed: set `admin_token_file` to a file with a token",
             );
         };
         let given = question

@@ -155,7 +155,7 @@ async fn an_operator_drains_a_node_over_the_admin_listener() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, "a-token-of-some-length\n").unwrap();
-    let stage = Stage::with(2, &format!("{OFTEN}admin_token: {}\n", token.display())).await;
+    let stage = Stage::with(2, &format!("{OFTEN}admin_token_file: {}\n", token.display())).await;
     let path = stage.path_to("a").await;
     let post = |target: &'static str, token: &'static str| {
         let request = Request::builder()
