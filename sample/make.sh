@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the sample title in sample/title: four H.264 renditions, two AAC
-# languages, and the server manifest. The same ffmpeg makes the same bytes.
+# languages, thumbnails, and the server manifest. The same ffmpeg makes the same bytes.
 set -euo pipefail
 export LC_ALL=C
 
@@ -59,6 +59,12 @@ rendition 426 240 main 27 240 +faststart
 # One file as a plain recorder leaves it: moov after mdat.
 rendition 640 360 high 25 600 0
 rendition 1280 720 high 22 1600 +faststart
+
+# --- Thumbnails: a picture every 2 s, ten to an image -------------------------
+
+ffmpeg_ -i "$out/harbour-360.mp4" -an -c:v mjpeg -q:v 4 -threads 1 -fps_mode passthrough -enc_time_base 1/1000 \
+  -vf "select='not(mod(n\,50))',setpts=N*2/TB,scale=128:72:flags=lanczos+accurate_rnd+bitexact,tile=5x2" \
+  "${bitexact[@]}" -video_track_timescale 1000 -movflags +faststart "$out/harbour-thumbnails.mp4"
 
 # --- Sound: two languages nobody takes for one another ------------------------
 
@@ -130,6 +136,12 @@ audio_config() {
     param trackName "textstream_${text%%.*}"
     echo '      </textstream>'
   done
+  file=$out/harbour-thumbnails.mp4
+  echo "      <img src=\"harbour-thumbnails.mp4\" systemBitrate=\"$(probe "$file" bit_rate)\">"
+  param trackID 1
+  param trackName thumbnails
+  param tiles 5x2
+  echo '      </img>'
   echo '    </switch>'
   echo '  </body>'
   echo '</smil>'

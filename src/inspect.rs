@@ -1,5 +1,6 @@
 //! `strata inspect`: what the origin would make of a title, read from local files.
 
+mod images;
 mod json;
 mod report;
 mod text;

@@ -22,6 +22,7 @@ mod error;
 mod flac;
 mod four_cc;
 mod hevc;
+pub(crate) mod jpeg;
 mod mpeg_h;
 mod opus;
 mod parameter_sets;

@@ -26,6 +26,8 @@ pub mod shape;
 pub mod smooth;
 pub mod text;
 pub mod text_segment;
+pub mod thumbnail;
 pub mod time;
 pub mod track;
+pub mod trick_play;
 pub mod write;

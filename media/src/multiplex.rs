@@ -15,6 +15,7 @@ use crate::codec::MediaKind;
 use crate::time::{Instant, Timescale};
 use crate::track::{Bandwidth, Segment, Track};
 
+pub(crate) use bandwidth::key_frames as key_frame_bandwidth;
 pub use carriage::{AdtsProfile, Carriage, Exclusion, carriage, carriage_of};
 
 /// The time stamp of the moment at which a presentation begins, in ticks of

@@ -4,6 +4,7 @@ pub(crate) mod bandwidth;
 mod clip;
 mod cut;
 mod edits;
+mod images;
 mod indexed;
 pub(crate) mod naming;
 mod shaped;
@@ -23,6 +24,7 @@ use crate::read::text::TextError;
 use crate::segment::{self, Grid, SegmentationOptions, SyncTrack};
 use crate::shape::Suffix;
 use crate::text::{self, ClosedCaptions, TextTrack};
+use crate::thumbnail::{IMAGES_MAX, Thumbnails, TilesError};
 use crate::time::{self, Instant, Timescale};
 use crate::track::Track;
 use timeline::Timeline;
@@ -55,6 +57,9 @@ pub struct Presentation {
     /// The texts: those in the files of `tracks`, then those of
     /// [`Presentation::add_side_file`].
     pub texts: Vec<TextTrack>,
+    /// The thumbnails: those in the files of `tracks`, then those of
+    /// [`Presentation::add_images`].
+    pub thumbnails: Vec<Thumbnails>,
     /// What is known of closed captions in the pictures.
     pub closed_captions: ClosedCaptions,
     /// The tracks that were left out.
@@ -107,6 +112,15 @@ pub enum SkipReason {
     /// The server manifest names a track that the file does not have.
     #[error("the file has no such track")]
     Missing,
+    /// What the server manifest says of thumbnails makes no sense.
+    #[error(transparent)]
+    Tiles(#[from] TilesError),
+    /// The server manifest takes it for thumbnails, and it is not.
+    #[error("thumbnails have to be JPEG images")]
+    NotJpeg,
+    /// It has more images than thumbnails ever do.
+    #[error("more than {IMAGES_MAX} images of thumbnails")]
+    TooManyImages,
     /// It has no samples, or its edit list plays none of them.
     #[error("no sample of it is ever played")]
     Empty,
@@ -118,6 +132,13 @@ pub enum Warning {
     /// The video tracks share too few sync samples, so players cannot change
     /// rendition at every segment.
     NoSharedGrid,
+    /// The thumbnails that the server manifest names cannot be offered.
+    NoThumbnails {
+        /// The file, as it is named there.
+        src: String,
+        /// Why.
+        reason: String,
+    },
     /// Some edits are not followed: they change the speed, or are too many.
     EditsNotFollowed {
         /// The track's token.
@@ -133,6 +154,7 @@ impl fmt::Display for Warning {
             Self::NoSharedGrid => f.write_str(
                 "the video tracks share too few sync samples: players cannot change rendition at every segment",
             ),
+            Self::NoThumbnails { src, reason } => write!(f, "{src}: no thumbnails: {reason}"),
             Self::EditsNotFollowed { token, edits } => {
                 write!(f, "{token}: {edits} edits are not followed: they change the speed, or are too many")
             }
@@ -174,7 +196,12 @@ impl Presentation {
     ) -> Result<Self, AssembleError> {
         let mut skipped = Vec::new();
         let mut candidates = Vec::new();
+        let mut images = Vec::new();
         for source in sources {
+            if source.is_images() {
+                images.push(source.images());
+                continue;
+            }
             for found in source.candidates() {
                 match found {
                     Ok(candidate) => candidates.push(candidate),
@@ -210,16 +237,22 @@ impl Presentation {
         }
         let (tracks, texts) = text::split_off(tracks, sources, target);
         let references = sources.iter().filter_map(|source| source.reference.as_ref());
-        Ok(Self {
+        let mut presentation = Self {
             name: naming::url_safe(name),
             tracks,
             texts,
+            thumbnails: Vec::new(),
             closed_captions: ClosedCaptions::of(references),
             skipped,
             warnings,
             target_duration: target,
             suffix: Suffix::default(),
-        })
+        };
+        for found in images {
+            let placed = found.and_then(|images| presentation.place_images(images, shift));
+            presentation.skipped.extend(placed.err());
+        }
+        Ok(presentation)
     }
 
     /// How long the title plays: from the start of the presentation to the end
@@ -259,6 +292,13 @@ impl Presentation {
         naming::token_at_end(self.texts.iter().map(|text| &text.track), stem)
     }
 
+    /// The thumbnails that `stem` closes with, as [`Presentation::track_in`] finds a
+    /// track: their place in [`Presentation::thumbnails`].
+    #[must_use]
+    pub fn thumbnails_in<'a>(&self, stem: &'a str) -> Option<(usize, &'a str)> {
+        naming::token_at_end(self.thumbnails.iter().map(|found| &found.track), stem)
+    }
+
     /// Bytes of memory the title holds, itself included.
     #[must_use]
     pub fn heap_size(&self) -> usize {
@@ -272,8 +312,14 @@ impl Presentation {
             .iter()
             .map(|text| size_of_val(text) + text.heap_size())
             .sum();
+        let thumbnails: usize = self
+            .thumbnails
+            .iter()
+            .map(|thumbnails| size_of_val(thumbnails) + thumbnails.heap_size())
+            .sum();
         let skipped = self.skipped.capacity() * size_of::<SkippedTrack>();
-        size_of_val(self) + self.name.capacity() + self.suffix.heap_size() + tracks + texts + skipped
+        let text = self.name.capacity() + self.suffix.heap_size();
+        size_of_val(self) + text + tracks + texts + thumbnails + skipped
     }
 }
 
@@ -281,12 +327,7 @@ impl Source {
     /// The tracks of the movie that belong to the title, and those that do and
     /// cannot be served.
     fn candidates(&self) -> Vec<Result<Candidate<'_>, SkippedTrack>> {
-        let missing = |reason: SkipReason| SkippedTrack {
-            file: self.file,
-            source_id: self.reference.as_ref().and_then(|reference| reference.track_id),
-            kind: self.reference.as_ref().map(|reference| reference.kind),
-            reason,
-        };
+        let missing = |reason: SkipReason| self.missing(reason);
         let movie = match &self.content {
             Ok(movie) => movie,
             Err(error) => return vec![Err(missing(error.clone().into()))],
@@ -318,6 +359,16 @@ impl Source {
             source_id: track.id,
             kind: track.kind,
             reason: track.error.clone().into(),
+        }
+    }
+
+    /// The track that the source refers to, left out.
+    fn missing(&self, reason: SkipReason) -> SkippedTrack {
+        SkippedTrack {
+            file: self.file,
+            source_id: self.reference.as_ref().and_then(|reference| reference.track_id),
+            kind: self.reference.as_ref().map(|reference| reference.kind),
+            reason,
         }
     }
 

@@ -2,5 +2,6 @@
 //! byte range they need next.
 
 pub mod ism;
+pub mod jpeg;
 pub mod mp4;
 pub mod text;

@@ -10,6 +10,7 @@ use crate::codec::{CodecConfig, FrameRate, MediaKind};
 use crate::plan::FileIndex;
 use crate::sample::{Cursor, Edges, Piece, SampleMap, Samples, TableError};
 use crate::time::Timescale;
+use crate::trick_play::KeyFrames;
 
 pub use traits::{AudioPurpose, AudioTraits};
 
@@ -78,6 +79,8 @@ pub struct Track {
     pub bandwidth: Bandwidth,
     /// The segments in time order, at least one.
     pub segments: Vec<Segment>,
+    /// Its key frames, unless it is sound; see [`Track::key_frame`].
+    pub key_frames: KeyFrames,
     /// How its samples are found again.
     pub(crate) samples: SampleMap,
     /// Behind the last sample.
@@ -196,7 +199,8 @@ impl Track {
             .map(|codec| size_of_val(codec) + codec.heap_size())
             .sum();
         let segments = self.segments.capacity() * size_of::<Segment>();
-        self.audio.heap_size() + text + language + codecs + segments + self.samples.heap_size()
+        let key_frames = self.key_frames.heap_size();
+        self.audio.heap_size() + text + language + codecs + segments + key_frames + self.samples.heap_size()
     }
 
     fn cursors(&self, segment: usize) -> Option<(Cursor, Cursor)> {

@@ -91,6 +91,15 @@ fn write_out(title: &Title, folder: &Folder) {
             write(&format!("dash/{stem}-{}.dash", segment.start), &media);
             write(&format!("hls/{stem}-{number}.m4s"), &media);
         }
+        // ffmpeg takes sets that it does not know the purpose of for ordinary ones.
+        for (index, segment) in track.segments.iter().enumerate() {
+            let file = &title.files[track.file.0 as usize];
+            let (samples, _) = support::read_samples(track, index, file).unwrap();
+            let plan = fmp4::key_frames(track, index, track.key_frames_of(index), &samples);
+            let name = format!("dash/{stem}-keyframes-{}.dash", segment.start);
+            write(&name, &support::carry_out(&plan, &title.files));
+        }
+        write(&format!("dash/{stem}-keyframes.dash"), &init);
     }
 }
 

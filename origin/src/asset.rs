@@ -20,6 +20,7 @@ mod catalog;
 mod error;
 mod formats;
 mod freshness;
+mod images;
 mod load;
 mod location;
 mod metrics;

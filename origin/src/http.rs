@@ -37,6 +37,8 @@ mod server;
 mod service;
 mod target;
 mod text;
+mod thumbnails;
+mod trick_play;
 mod ts;
 
 pub use config::{CacheControl, HttpConfig};

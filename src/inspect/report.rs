@@ -6,6 +6,7 @@ use strata_media::manifest::left_out;
 use strata_media::manifest::smooth::Streams;
 use strata_media::plan::Part;
 use strata_media::text::{ClosedCaption, ClosedCaptions, TextForm, TextRole, TextTrack};
+use strata_media::thumbnail::Thumbnails;
 use strata_media::track::Track;
 
 use super::title::{SegmentPlan, Selected, Title};
@@ -26,6 +27,7 @@ pub(super) struct Report {
     /// Services in the pictures, as `CC1=eng`; `none` when the server manifest says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) closed_captions: Option<String>,
+    pub(super) thumbnails: Vec<ThumbnailReport>,
     pub(super) skipped: Vec<SkippedReport>,
     /// Tracks that are served in other formats than these.
     pub(super) left_out: Vec<LeftOutReport>,
@@ -61,7 +63,34 @@ pub(super) struct TrackReport {
     pub(super) text: Option<TextReport>,
     pub(super) bandwidth_peak: u64,
     pub(super) bandwidth_average: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key_frames: Option<KeyFrameReport>,
     pub(super) segments: Vec<SegmentReport>,
+}
+
+/// What trick play is offered of a track.
+#[derive(Serialize)]
+pub(super) struct KeyFrameReport {
+    pub(super) count: usize,
+    pub(super) longest_seconds: f64,
+    pub(super) bandwidth_peak: u64,
+    pub(super) bandwidth_average: u64,
+}
+
+/// A track of thumbnails.
+#[derive(Serialize)]
+pub(super) struct ThumbnailReport {
+    pub(super) token: String,
+    /// Columns and rows of an image.
+    pub(super) tiles: String,
+    /// Of one thumbnail, in pixels.
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) tile_seconds: f64,
+    pub(super) images: usize,
+    pub(super) bandwidth_peak: u64,
+    /// The file of the first image.
+    pub(super) file: u32,
 }
 
 #[derive(Serialize)]
@@ -160,6 +189,7 @@ impl Report {
             memory_bytes: presentation.heap_size(),
             files: files.collect(),
             tracks: tracks.iter().map(|selected| TrackReport::of(*selected)).collect(),
+            thumbnails: presentation.thumbnails.iter().map(ThumbnailReport::of).collect(),
             skipped: skipped.collect(),
             left_out: left_out.collect(),
             closed_captions: closed_captions(&presentation.closed_captions),
@@ -210,6 +240,7 @@ impl TrackReport {
             },
             bandwidth_peak: track.bandwidth.peak,
             bandwidth_average: track.bandwidth.average,
+            key_frames: KeyFrameReport::of(track),
             segments: segments(track),
         }
     }
@@ -231,6 +262,36 @@ impl TextReport {
                 TextForm::TtmlFile => "one TTML file",
             },
             cues: text.document().map(|document| document.cues.len()),
+        }
+    }
+}
+
+impl KeyFrameReport {
+    fn of(track: &Track) -> Option<Self> {
+        let longest = track.key_frames().map(|frame| frame.duration).max()?;
+        let bandwidth = track.key_frame_bandwidth();
+        Some(Self {
+            count: track.key_frame_count(),
+            longest_seconds: track.timescale.duration(longest).as_secs_f64(),
+            bandwidth_peak: bandwidth.peak,
+            bandwidth_average: bandwidth.average,
+        })
+    }
+}
+
+impl ThumbnailReport {
+    fn of(thumbnails: &Thumbnails) -> Self {
+        let track = &thumbnails.track;
+        let (width, height) = thumbnails.tile_size();
+        Self {
+            token: track.token.clone(),
+            tiles: thumbnails.tiles.to_string(),
+            width,
+            height,
+            tile_seconds: track.timescale.duration(thumbnails.tile_ticks(0)).as_secs_f64(),
+            images: track.segments.len(),
+            bandwidth_peak: track.bandwidth.peak,
+            file: track.file.0,
         }
     }
 }

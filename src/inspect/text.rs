@@ -30,6 +30,23 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if let Some(captions) = &report.closed_captions {
         writeln!(out, "\nClosed captions\n  {captions}")?;
     }
+    if report.tracks.iter().any(|track| track.key_frames.is_some()) {
+        writeln!(out, "\nTrick play")?;
+    }
+    for track in &report.tracks {
+        if let Some(frames) = &track.key_frames {
+            writeln!(
+                out,
+                "  {:<width$}  {} key frames, {:.3} s apart at most  peak {} and average {} kb/s",
+                track.token,
+                frames.count,
+                frames.longest_seconds,
+                frames.bandwidth_peak.div_ceil(1000),
+                frames.bandwidth_average.div_ceil(1000),
+            )?;
+        }
+    }
+    write_thumbnails(report, out)?;
     if !report.skipped.is_empty() {
         writeln!(out, "\nSkipped")?;
         for track in &report.skipped {
@@ -67,6 +84,27 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
             .iter()
             .try_for_each(|plan| write_plan(plan, &report.tracks, out))
     }
+}
+
+fn write_thumbnails(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if !report.thumbnails.is_empty() {
+        writeln!(out, "\nThumbnails")?;
+    }
+    for thumbnails in &report.thumbnails {
+        writeln!(
+            out,
+            "  {}  {} images of {} thumbnails of {}x{}, {:.3} s each  peak {} kb/s  file {}",
+            thumbnails.token,
+            thumbnails.images,
+            thumbnails.tiles,
+            thumbnails.width,
+            thumbnails.height,
+            thumbnails.tile_seconds,
+            thumbnails.bandwidth_peak.div_ceil(1000),
+            thumbnails.file,
+        )?;
+    }
+    Ok(())
 }
 
 fn write_track(track: &TrackReport, width: usize, out: &mut impl Write) -> io::Result<()> {

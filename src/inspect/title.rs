@@ -19,9 +19,11 @@ use strata_media::segment::SegmentationOptions;
 use strata_media::shape::Shape;
 use strata_media::text::{SegmentForm, TextTrack};
 use strata_media::text_segment::{Step as TextStep, TextSegment};
+use strata_media::thumbnail::NamedImages;
 use strata_media::track::Track;
 use strata_media::write::fmp4;
 
+use super::images;
 use crate::local_file::{find_moov, read_movie, read_range};
 
 /// A title and the files it is made of.
@@ -48,6 +50,8 @@ enum Content {
     Movie(Result<Movie, ReadError>),
     /// All of a text, or why it is not read; and what the server manifest says of it.
     Text(TextFormat, Result<Bytes, TextError>, Vec<TrackReference>),
+    /// An image of thumbnails, or a list of them.
+    Image,
 }
 
 /// What the files of a title were found to be.
@@ -56,6 +60,7 @@ struct Found {
     files: Vec<SourceFile>,
     sources: Vec<Source>,
     manifest: ServerManifest,
+    images: Vec<NamedImages>,
     left_out: Vec<String>,
 }
 
@@ -99,9 +104,10 @@ impl Title {
             .map(|stem| stem.to_string_lossy().into_owned())
             .unwrap_or_default();
         let Found {
-            files,
+            mut files,
             sources,
             manifest,
+            images,
             mut left_out,
         } = found;
         let mut presentation = Presentation::assemble(&name, &sources, options)
@@ -122,6 +128,9 @@ impl Title {
                     .into_iter()
                     .map(|note| format!("{path}: left out of the text: {note}")),
             );
+        }
+        for named in &images {
+            images::add(path, named, &mut files, &mut presentation);
         }
         Ok(Self {
             path: path.to_owned(),
@@ -247,6 +256,23 @@ impl SourceFile {
         }
     }
 
+    /// Opens a file that is no title's media.
+    pub(super) fn of_image(path: PathBuf) -> anyhow::Result<Self> {
+        let open = || -> anyhow::Result<(File, u64)> {
+            let file = File::open(&path)?;
+            let size = file.metadata()?.len();
+            Ok((file, size))
+        };
+        let (file, size) = open().with_context(|| path.display().to_string())?;
+        let content = Content::Image;
+        Ok(Self {
+            path,
+            size,
+            file,
+            content,
+        })
+    }
+
     /// Opens a file: one of text if it is of this format, else an MP4 file.
     fn open(path: PathBuf, text: Option<TextFormat>) -> anyhow::Result<Self> {
         let open = || -> anyhow::Result<(File, u64, Content)> {
@@ -273,7 +299,7 @@ impl SourceFile {
         })
     }
 
-    fn bytes(&self, range: Range<u64>) -> anyhow::Result<Bytes> {
+    pub(super) fn bytes(&self, range: Range<u64>) -> anyhow::Result<Bytes> {
         read_range(&self.file, range).with_context(|| self.path.display().to_string())
     }
 }
@@ -287,7 +313,8 @@ fn read_manifest(path: &Path) -> anyhow::Result<Found> {
         );
         Ok(ism::read(&std::fs::read(path)?)?)
     };
-    let manifest = manifest().with_context(|| path.display().to_string())?;
+    let mut manifest = manifest().with_context(|| path.display().to_string())?;
+    let images = NamedImages::take(&mut manifest.tracks);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut found = Found::default();
     let mut indexes: HashMap<String, usize> = HashMap::new();
@@ -325,9 +352,10 @@ fn read_manifest(path: &Path) -> anyhow::Result<Found> {
             Content::Text(_, _, references) if reference.kind == MediaKind::Text => {
                 references.push(reference.clone());
             }
-            Content::Text(..) => {}
+            Content::Text(..) | Content::Image => {}
         }
     }
+    found.images = images;
     found.manifest = manifest;
     Ok(found)
 }

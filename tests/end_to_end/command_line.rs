@@ -49,6 +49,8 @@ async fn inspect_shows_tracks_codecs_and_the_grid() {
         "48000 Hz",
         "fra",
         "Grid of",
+        "35 key frames, 2.000 s apart",
+        "4 images of 5x2 thumbnails of 128x72, 2.000 s each",
     ] {
         assert!(report.contains(word), "{word} is not in\n{report}");
     }

@@ -84,6 +84,11 @@ pub(super) fn read<'a>(
     }
 }
 
+/// The `objectTypeIndication` of an `esds`.
+pub(super) fn object_type(esds: &[u8]) -> Result<u8, CodecError> {
+    read_esds(esds).map(|config| config.object_type)
+}
+
 /// QuickTime's `.mp3`, which has no configuration.
 pub(super) fn read_quicktime_mp3<'a>(
     _: FourCc,

@@ -93,6 +93,20 @@ pub struct FrameRate {
     pub denominator: u64,
 }
 
+impl FrameRate {
+    /// In lowest terms; of two zeros, 0.
+    pub(crate) fn reduced(numerator: u64, denominator: u64) -> Self {
+        let (mut a, mut b) = (numerator, denominator);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        Self {
+            numerator: numerator / a.max(1),
+            denominator: denominator / a.max(1),
+        }
+    }
+}
+
 /// Bitrates the entry claims, `ISO/IEC 14496-12 §8.5.2`: `btrt`, or the decoder configuration descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeclaredBitrate {

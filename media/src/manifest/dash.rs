@@ -8,6 +8,8 @@ mod adaptation_set;
 mod descriptor;
 mod segment_timeline;
 mod text;
+mod thumbnail_tile;
+pub mod trick_mode;
 
 use crate::codec::Codec;
 use crate::presentation::Presentation;
@@ -78,6 +80,20 @@ pub fn mpd_with(presentation: &Presentation, addressing: Addressing) -> String {
         .map(|(index, (set, role))| adaptation_set::element(index + 1, set, role, &captions, names));
     let texts = (sets.len() + 1..).zip(&presentation.texts);
     let texts = texts.map(|(id, track)| text::element(id, track, names));
+    let mut free_ids = sets.len() + presentation.texts.len() + 1..;
+    let trick_modes: Vec<Element> = (1..)
+        .zip(&sets)
+        .filter(|(_, set)| {
+            set.iter()
+                .any(|rendition| trick_mode::has_key_frames(rendition.track))
+        })
+        .filter_map(|(main, set)| trick_mode::element(free_ids.next()?, main, set, names))
+        .collect();
+    let thumbnails: Vec<Element> = presentation
+        .thumbnails
+        .iter()
+        .filter_map(|found| Some(thumbnail_tile::element(free_ids.next()?, found, presentation)))
+        .collect();
     let duration = iso_duration(presentation.duration());
     let period = Element::new("Period")
         .with("id", 1)
@@ -85,7 +101,9 @@ pub fn mpd_with(presentation: &Presentation, addressing: Addressing) -> String {
         .with("duration", &duration)
         .containing([Element::text("BaseURL", "dash/")])
         .containing(adaptation_sets)
-        .containing(texts);
+        .containing(texts)
+        .containing(trick_modes)
+        .containing(thumbnails);
     Element::new("MPD")
         .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
         .with_some(

@@ -4,10 +4,12 @@
 //! segments below `hls/`: `hls/film-video=401000.m4s` initializes,
 //! `hls/film-video=401000-1.m4s` is the first. Those of a text are WebVTT,
 //! `hls/film-textstream_eng=1000-1.webvtt`; beside transport streams they have
-//! another clock and stand where those do, beside the playlist. What differs for
-//! transport streams is in [`ts`].
+//! another clock and stand where those do, beside the playlist. Key frames have a
+//! folder of their own, `keyframes/`, and so have thumbnails. What differs for transport streams is in [`ts`].
 
 mod audio_group;
+mod image_playlist;
+mod key_frames;
 mod media_playlist;
 mod offer;
 mod text_playlist;
@@ -19,12 +21,15 @@ use std::fmt::Write as _;
 use crate::codec::{Codec, MediaKind};
 use crate::presentation::Presentation;
 use crate::shape::Suffix;
+use crate::text::HlsMedia;
 use crate::track::Track;
 
 use super::escape::{path_segment, quoted_string};
 use super::rendition::Rendition;
 use offer::Offer;
 
+pub use image_playlist::images;
+pub use key_frames::{has_key_frames, key_frames};
 pub use media_playlist::media;
 pub use text_playlist::text;
 
@@ -80,6 +85,9 @@ pub fn master_with(presentation: &Presentation, suffix: &Suffix) -> String {
             variant::write(&mut playlist, uri, None, Some(group), &offer);
         }
     }
+    let media = HlsMedia::FragmentedMp4;
+    key_frames::write_streams(&mut playlist, presentation, &videos, media, suffix);
+    image_playlist::write_streams(&mut playlist, presentation, suffix);
     playlist
 }
 

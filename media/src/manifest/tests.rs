@@ -21,6 +21,7 @@ use crate::sample::{Cursor, SampleMap};
 use crate::text::{ClosedCaptions, HlsMedia};
 use crate::time::Timescale;
 use crate::track::{AudioPurpose, Bandwidth, Segment, Track};
+use crate::trick_play::KeyFrames;
 
 /// Makes all manifests of a title and compares them with the files in
 /// `tests/golden/manifest/<case>/`; parsers of other people must read them too.
@@ -70,6 +71,7 @@ fn presentation(tracks: Vec<Track>) -> Presentation {
         name: "film".to_owned(),
         tracks,
         texts: Vec::new(),
+        thumbnails: Vec::new(),
         closed_captions: ClosedCaptions::default(),
         skipped: Vec::new(),
         warnings: Vec::new(),
@@ -115,6 +117,7 @@ fn track(name: &str, bitrate: u64, timescale: u32, config: CodecConfig, segments
             average: bitrate,
         },
         segments,
+        key_frames: KeyFrames::default(),
         samples: SampleMap::default(),
         end: Cursor::default(),
     }

@@ -92,3 +92,13 @@ fn parameter_sets(track: &Track, segment: &Segment) -> u64 {
     let seconds = segment.duration.div_ceil(u64::from(track.timescale.get()));
     sets.saturating_mul(seconds)
 }
+
+/// The rates of the key frames of `track`, each in a stream of its own.
+pub(crate) fn key_frames(track: &Track) -> Bandwidth {
+    let sets = track.codec().map_or(0, |codec| codec.record.len() as u64);
+    track.key_frame_bandwidth_with(|size| {
+        let carried = size.saturating_add(UNIT_OVERHEAD).saturating_add(sets);
+        let packets = carried.div_ceil(PAYLOAD).saturating_add(PADDING_PACKETS);
+        packets.saturating_mul(PACKET).saturating_add(TABLES)
+    })
+}

@@ -6,6 +6,7 @@ use super::*;
 use crate::codec::{AudioDetails, Codec, CodecConfig, Details, VideoDetails};
 use crate::plan::FileIndex;
 use crate::sample::{Cursor, SampleMap};
+use crate::trick_play::KeyFrames;
 
 /// A track in clock 1000 with segments that start at `bounds`, the last of which is
 /// its end.
@@ -44,6 +45,7 @@ fn track(kind: MediaKind, bounds: &[u64]) -> Track {
         presentation_time_offset: 0,
         bandwidth: Bandwidth::default(),
         segments: segments.collect(),
+        key_frames: KeyFrames::default(),
         samples: SampleMap::default(),
         end: Cursor::default(),
     }

@@ -12,6 +12,7 @@ use crate::sample::{Cursor, Edges, SampleMap};
 use crate::segment::Grid;
 use crate::time::{Instant, Timescale};
 use crate::track::{AudioTraits, Segment, Track};
+use crate::trick_play::KeyFrames;
 
 /// Fragments have to last this long on average for where they start to be kept:
 /// 8 bytes a fragment are much for one of a few samples.
@@ -41,6 +42,8 @@ pub(super) fn track(
         Some(index) => cut.fragments(movie_track, &timeline, index),
         None => cut.samples(movie_track, &timeline)?,
     }
+    let mut syncs = std::mem::take(&mut cut.syncs);
+    syncs.sort_unstable();
     let (segments, counts) = cut.close(timeline.end.saturating_add(offset));
     let sizes: Vec<(u64, u64)> = segments
         .iter()
@@ -66,6 +69,7 @@ pub(super) fn track(
         roll_distance: movie_track.roll_distance,
         presentation_time_offset: offset.unsigned_abs(),
         bandwidth: bandwidth::of(&sizes, timescale, target),
+        key_frames: KeyFrames::of(&syncs, &segments, timescale),
         segments,
         end: timeline.runs.last().map(|run| run.end).unwrap_or_default(),
         samples: SampleMap {
@@ -109,6 +113,8 @@ struct Cut<'g> {
     segments: Vec<Segment>,
     /// Number of samples of each segment.
     counts: Vec<u32>,
+    /// When each key frame is shown, on the output timeline, and its size.
+    syncs: Vec<(u64, u32)>,
 }
 
 /// A sample, or a fragment.
@@ -116,6 +122,9 @@ struct Item {
     /// Its presentation time from the start of the presentation.
     shown: i64,
     is_sync: bool,
+    /// Bytes of the picture to show when one is all that is shown; `None`: not this
+    /// one.
+    key_frame: Option<u64>,
     size: u64,
     samples: u32,
     cursor: Cursor,
@@ -139,6 +148,7 @@ impl<'g> Cut<'g> {
             offset,
             segments: Vec::new(),
             counts: Vec::new(),
+            syncs: Vec::new(),
         }
     }
 
@@ -151,12 +161,16 @@ impl<'g> Cut<'g> {
                 let Some(sample) = samples.next().transpose()? else {
                     break;
                 };
+                // What a run only decodes first stands for its start.
+                let is_shown = index < run.lead_in || run.shows(&sample);
+                let is_key_frame = track.kind == MediaKind::Video && sample.is_sync && is_shown;
                 let sample = run.place(sample, index);
                 let shown = sample.presentation_time();
                 self.add(&Item {
                     // What comes right before a run is part of it.
                     shown: run.opens.map_or(shown, |opens| shown.max(opens)),
                     is_sync: sample.is_sync,
+                    key_frame: is_key_frame.then(|| sample.size.into()),
                     size: sample.size.into(),
                     samples: 1,
                     cursor,
@@ -174,10 +188,13 @@ impl<'g> Cut<'g> {
             let behind = indexed::offset_behind(index, fragment);
             let duration = indexed::duration(index, fragment);
             let samples = duration / u64::from(index.mean_duration.max(1));
+            let size = index.media_size(behind.saturating_sub(fragment.offset));
+            let is_key_frame = track.kind == MediaKind::Video && fragment.is_sync;
             self.add(&Item {
                 shown: fragment.time.saturating_add(run.shift),
                 is_sync: fragment.is_sync || track.kind != MediaKind::Video,
-                size: index.media_size(behind.saturating_sub(fragment.offset)),
+                key_frame: is_key_frame.then(|| index.key_frame_size(size)),
+                size,
                 samples: u32::try_from(samples).unwrap_or(u32::MAX),
                 cursor: Cursor::at_fragment(fragment.offset, 0, index.decode_time(fragment)),
             });
@@ -193,6 +210,9 @@ impl<'g> Cut<'g> {
             }
         }
         let start = item.shown.saturating_add(self.offset).max(0).unsigned_abs();
+        if let Some(size) = item.key_frame {
+            self.syncs.push((start, u32::try_from(size).unwrap_or(u32::MAX)));
+        }
         if starts {
             self.segments.push(Segment {
                 start,
@@ -258,7 +278,7 @@ const COMMON_RATES: [(u64, u64); 11] = [
 fn frame_rate(timeline: &Timeline, timescale: Timescale) -> FrameRate {
     let scale = u64::from(timescale.get());
     if let Some(duration) = timeline.constant_duration().filter(|duration| *duration > 0) {
-        return reduced(scale, duration.into());
+        return FrameRate::reduced(scale, duration.into());
     }
     let frames = timeline.sample_count.saturating_mul(scale);
     let ticks = timeline.media_duration.max(1);
@@ -275,16 +295,5 @@ fn frame_rate(timeline: &Timeline, timescale: Timescale) -> FrameRate {
         }
     }
     let thousandths = u128::from(frames) * 1000 / u128::from(ticks);
-    reduced(u64::try_from(thousandths).unwrap_or(u64::MAX).max(1), 1000)
-}
-
-fn reduced(numerator: u64, denominator: u64) -> FrameRate {
-    let (mut a, mut b) = (numerator, denominator);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    FrameRate {
-        numerator: numerator / a.max(1),
-        denominator: denominator / a.max(1),
-    }
+    FrameRate::reduced(u64::try_from(thousandths).unwrap_or(u64::MAX).max(1), 1000)
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::Presentation;
 use super::clip::{Cut, Cuts, Stretch};
+use crate::codec::MediaKind;
 use crate::sample::Samples;
 use crate::shape::Shape;
 use crate::time::Instant;
@@ -77,6 +78,14 @@ impl Presentation {
         if let Some(filter) = &shape.filter {
             presentation.tracks.retain(|track| filter.matches(track));
             presentation.texts.retain(|text| filter.matches(&text.track));
+        }
+        // They are of the pictures, whichever of these are left.
+        let has_pictures = presentation
+            .tracks
+            .iter()
+            .any(|track| track.kind == MediaKind::Video);
+        if !has_pictures {
+            presentation.thumbnails.clear();
         }
         if presentation.tracks.is_empty() && presentation.texts.is_empty() {
             return Err(ShapeError::NoTrack);
@@ -175,6 +184,10 @@ impl Shaping {
             let track = cut.apply(&text.track, |_| None, target);
             text.clip(track, clip.stretch.begin, clip.stretch.end, target);
         }
+        let Stretch { begin, end } = clip.stretch;
+        presentation
+            .thumbnails
+            .retain_mut(|thumbnails| thumbnails.clip(begin, end));
         Ok(presentation)
     }
 }

@@ -11,6 +11,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -18,6 +20,7 @@ pub use error::{IsmError, Problem};
 use source::Position;
 
 use crate::codec::MediaKind;
+use crate::thumbnail::{Tiles, TilesError};
 
 /// Largest server manifest read, in bytes. Real ones take a few KiB.
 pub const MANIFEST_SIZE_MAX: usize = 4 * 1024 * 1024;
@@ -65,7 +68,29 @@ pub struct TrackReference {
     pub params: Vec<(String, String)>,
 }
 
+/// The param that makes a track one of thumbnails.
+const TILES: &str = "tiles";
+
+/// The param that says how long a thumbnail in a file of its own stands for the title.
+const TILE_DURATION: &str = "tileDuration";
+
 impl TrackReference {
+    /// For a track of thumbnails, how they lie in its images: an `img` element, or the
+    /// param `tiles`, such as `10x20`, columns before rows. `None` for any other track.
+    #[must_use]
+    pub fn tiles(&self) -> Option<Result<Tiles, TilesError>> {
+        self.param(TILES).map(str::parse)
+    }
+
+    /// The param `tileDuration` in seconds, such as `2` or `2.5`: for how long of the
+    /// title each thumbnail stands. `None` when it is absent or no such number.
+    #[must_use]
+    pub fn tile_duration(&self) -> Option<Duration> {
+        let seconds: f64 = self.param(TILE_DURATION)?.trim().parse().ok()?;
+        let duration = Duration::try_from_secs_f64(seconds).ok()?;
+        (duration >= Duration::from_millis(1)).then_some(duration)
+    }
+
     /// The value of the first param of this name, in any case.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
@@ -146,6 +171,8 @@ struct Builder {
     depth: usize,
     /// Depth of the open track element, whose params are being read.
     track_depth: Option<usize>,
+    /// It is an `img`.
+    is_image: bool,
 }
 
 impl Builder {
@@ -164,6 +191,12 @@ impl Builder {
             "meta" => self.meta(element),
             "video" => self.track(MediaKind::Video, element),
             "audio" => self.track(MediaKind::Audio, element),
+            // Not of the format: what thumbnails are named by, images in files.
+            "img" => {
+                self.track(MediaKind::Video, element)?;
+                self.is_image = true;
+                Ok(())
+            }
             "textstream" | "text" => self.track(MediaKind::Text, element),
             "param" => self.param(element),
             _ => Ok(()),
@@ -173,6 +206,12 @@ impl Builder {
     fn close(&mut self) {
         if self.track_depth == Some(self.depth) {
             self.track_depth = None;
+            if let Some(image) = self.manifest.tracks.last_mut().filter(|_| self.is_image)
+                && image.param(TILES).is_none()
+                && image.params.len() < PARAMS_MAX
+            {
+                image.params.push((TILES.to_owned(), Tiles::ONE.to_string()));
+            }
         }
         self.depth = self.depth.saturating_sub(1);
     }
@@ -207,6 +246,7 @@ impl Builder {
         let src = src.filter(|src| !src.is_empty()).ok_or(Problem::MissingSource)?;
         let system_bitrate = bitrate.map(|value| number("systemBitrate", &value)).transpose()?;
         self.track_depth = Some(self.depth);
+        self.is_image = false;
         self.manifest.tracks.push(TrackReference {
             kind,
             src,

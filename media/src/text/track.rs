@@ -10,6 +10,7 @@ use crate::presentation::{Presentation, Source, bandwidth, naming};
 use crate::read::ism::TrackReference;
 use crate::sample::{Cursor, SampleMap};
 use crate::track::{Segment, Track};
+use crate::trick_play::KeyFrames;
 
 use super::grid::Grid;
 
@@ -208,6 +209,7 @@ impl Presentation {
             presentation_time_offset: grid.offset,
             bandwidth: crate::track::Bandwidth::default(),
             segments: grid.segments(),
+            key_frames: KeyFrames::default(),
             samples: SampleMap::default(),
             end: Cursor::default(),
         };

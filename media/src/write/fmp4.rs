@@ -4,7 +4,7 @@
 mod fragment;
 mod init;
 
-pub use fragment::media;
+pub use fragment::{key_frames, media};
 pub use init::init;
 
 /// The track's identifier in what is written: each file has but one track.

@@ -15,9 +15,11 @@ use strata_media::read::ism::{self, MANIFEST_SIZE_MAX, ServerManifest, TrackRefe
 use strata_media::read::mp4::{Movie, ReadError};
 use strata_media::read::text::{TextBudget, TextError, TextFormat};
 use strata_media::segment::SegmentationOptions;
+use strata_media::thumbnail::NamedImages;
 
 use super::error::LoadError;
 use super::formats;
+use super::images::{ImageLoader, Images};
 use super::location;
 use super::movie::{self, Budget};
 use super::packaging::Packaging;
@@ -81,8 +83,10 @@ enum Content {
 #[derive(Default)]
 struct Found {
     files: Vec<(File, SourceObject, Content)>,
-    /// Files of texts that are not to be had.
+    /// Files of texts and thumbnails that are not to be had.
     absent: Vec<String>,
+    /// Thumbnails in files of their own.
+    images: Vec<Images>,
 }
 
 impl Loader {
@@ -102,13 +106,17 @@ impl Loader {
             let movie = self.movie(&object, &opened, &budget, tally).await?;
             let found = Found {
                 files: vec![(file, object, Content::Movie(Ok(movie)))],
-                absent: Vec::new(),
+                ..Found::default()
             };
             return self.assemble(title, self.packaging, None, found, begun).await;
         }
-        let manifest = self.server_manifest(title, &opened, &budget, tally).await?;
+        let mut manifest = self.server_manifest(title, &opened, &budget, tally).await?;
         let packaging = self.packaging.of_manifest(&manifest);
-        let found = self.find(title, &manifest, &budget, tally).await?;
+        let images = self.images(title, &mut manifest, tally).await?;
+        let mut found = self.find(title, &manifest, &budget, tally).await?;
+        let absent = images.iter().filter_map(Images::absent);
+        found.absent.extend(absent.map(str::to_owned));
+        found.images = images;
         let manifest = Some((manifest, opened.meta));
         self.assemble(title, packaging, manifest, found, begun).await
     }
@@ -186,6 +194,27 @@ impl Loader {
         Ok(movie)
     }
 
+    /// Loads the thumbnails that lie in files of their own, and takes them out of
+    /// `manifest`.
+    async fn images(
+        &self,
+        title: &str,
+        manifest: &mut ServerManifest,
+        tally: &Arc<Tally>,
+    ) -> Result<Vec<Images>, LoadError> {
+        let loader = ImageLoader {
+            reader: &self.reader,
+            title,
+            concurrency: self.file_concurrency,
+            tally,
+        };
+        let mut images = Vec::new();
+        for named in NamedImages::take(&mut manifest.tracks) {
+            images.push(loader.load(named).await?);
+        }
+        Ok(images)
+    }
+
     async fn server_manifest(
         &self,
         title: &str,
@@ -239,6 +268,12 @@ impl Loader {
             }
         }
         let (manifest, meta) = manifest.unzip();
+        let mut placed_images = Vec::new();
+        for images in found.images {
+            let first = u32::try_from(objects.len()).unwrap_or(u32::MAX);
+            objects.extend_from_slice(images.objects());
+            placed_images.push((images, first));
+        }
         let name = stem(title).to_owned();
         let segmentation = self.segmentation;
         // Walks every sample of every track: milliseconds for a long film.
@@ -252,6 +287,9 @@ impl Loader {
                 presentation.read_metas(&manifest);
             }
             let notes = text::add(&mut presentation, texts);
+            for (images, first) in placed_images {
+                images.add_to(&mut presentation, first);
+            }
             let smooth = Streams::of(&presentation);
             Ok((presentation, smooth, notes))
         });

@@ -100,6 +100,8 @@ fn content_type(resource: Resource, title: &Title) -> HeaderValue {
         }
         Resource::TsSegment { .. } => "video/mp2t",
         Resource::Text(text) => text.content_type(),
+        Resource::TrickPlay(wanted) => wanted.content_type(),
+        Resource::Thumbnail(wanted) => wanted.content_type(),
         Resource::ClientManifest => "application/vnd.ms-sstr+xml",
         // No boxes, so no file format.
         Resource::Fragment {

@@ -13,6 +13,8 @@ use super::coding::{self, Coding};
 use super::fault::Fault;
 use super::query::suffix_for;
 use super::route::Resource;
+use super::thumbnails::Thumbnail;
+use super::trick_play::TrickPlay;
 use crate::asset::Title;
 use crate::source::Tally;
 
@@ -114,7 +116,13 @@ fn render(title: &Title, resource: Resource) -> String {
         Resource::TsPlaylist { tracks } => hls::ts::media(presentation, &tracks.places()),
         Resource::Text(text) => text.render(presentation),
         Resource::ClientManifest => smooth::client_manifest(presentation, title.smooth()),
-        Resource::Init { .. }
+        Resource::TrickPlay(TrickPlay::Playlist { track, media }) => {
+            hls::key_frames(presentation, track, media)
+        }
+        Resource::Thumbnail(Thumbnail::Playlist { track }) => hls::images(presentation, track),
+        Resource::TrickPlay(_)
+        | Resource::Thumbnail(_)
+        | Resource::Init { .. }
         | Resource::Segment { .. }
         | Resource::TsSegment { .. }
         | Resource::Fragment { .. } => String::new(),

@@ -24,12 +24,16 @@ pub(super) enum Kind {
     Segment,
     /// A segment or file of text.
     Text,
+    /// Segments of key frames alone.
+    KeyFrames,
+    /// Images of thumbnails.
+    Thumbnails,
     /// Nothing that a title offers, or not known yet when the request failed.
     Other,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Mpd,
         Self::Master,
         Self::MediaPlaylist,
@@ -37,6 +41,8 @@ impl Kind {
         Self::Init,
         Self::Segment,
         Self::Text,
+        Self::KeyFrames,
+        Self::Thumbnails,
         Self::Other,
     ];
 
@@ -50,6 +56,8 @@ impl Kind {
             Self::Init => "init",
             Self::Segment => "segment",
             Self::Text => "text",
+            Self::KeyFrames => "key_frames",
+            Self::Thumbnails => "thumbnails",
             Self::Other => "other",
         }
     }
@@ -73,6 +81,10 @@ impl From<Resource> for Kind {
                     Self::Text
                 }
             },
+            Resource::TrickPlay(wanted) if wanted.is_playlist() => Self::MediaPlaylist,
+            Resource::TrickPlay(_) => Self::KeyFrames,
+            Resource::Thumbnail(wanted) if wanted.is_playlist() => Self::MediaPlaylist,
+            Resource::Thumbnail(_) => Self::Thumbnails,
         }
     }
 }

@@ -13,6 +13,8 @@ use strata_media::text::{HlsMedia, TextForm};
 use super::hls::TsTracks;
 use super::query::Query;
 use super::text::{self, TextResource};
+use super::thumbnails::{Thumbnail, ThumbnailPath};
+use super::trick_play::{TrickPath, TrickPlay};
 use super::ts;
 use crate::asset::Title;
 
@@ -40,6 +42,10 @@ pub(super) enum Route<'p> {
     ClientManifest,
     /// `QualityLevels(401000)/Fragments(video=0)`, and other nouns than `Fragments`.
     Fragment(FragmentRequest),
+    /// Below `keyframes/`, and what has key frames below `dash/`.
+    TrickPlay(TrickPath<'p>),
+    /// Below `thumbnails/`.
+    Thumbnail(ThumbnailPath<'p>),
 }
 
 /// One thing that a title offers. Tracks and segments are 0-based indexes.
@@ -68,6 +74,10 @@ pub(super) enum Resource {
     Fragment { fragment: Fragment, noun: Noun },
     /// Anything of a text.
     Text(TextResource),
+    /// Key frames, or their playlist.
+    TrickPlay(TrickPlay),
+    /// Thumbnails, or their playlist.
+    Thumbnail(Thumbnail),
 }
 
 impl<'p> Route<'p> {
@@ -75,6 +85,12 @@ impl<'p> Route<'p> {
     pub(super) fn parse(resource: &'p str) -> Option<Self> {
         if let Some(route) = Self::smooth(resource) {
             return Some(route);
+        }
+        if let Some(path) = TrickPath::parse(resource) {
+            return Some(Self::TrickPlay(path));
+        }
+        if let Some(path) = ThumbnailPath::parse(resource) {
+            return Some(Self::Thumbnail(path));
         }
         match resource.split_once('/') {
             None => {
@@ -175,6 +191,8 @@ impl<'p> Route<'p> {
                 Some(Resource::Fragment { fragment, noun })
             }
             Self::WebVtt { .. } | Self::TextFile { .. } => None,
+            Self::TrickPlay(path) => path.resolve(title, query),
+            Self::Thumbnail(path) => path.resolve(title),
         }
     }
 
@@ -205,6 +223,8 @@ impl Resource {
             Self::Init { .. } | Self::Segment { .. } | Self::TsSegment { .. } | Self::Fragment { .. } => {
                 false
             }
+            Self::TrickPlay(wanted) => wanted.is_playlist(),
+            Self::Thumbnail(wanted) => wanted.is_playlist(),
         }
     }
 
@@ -249,6 +269,8 @@ impl Resource {
                 };
                 (noun, fragment.track, fragment.segment)
             }
+            Self::TrickPlay(wanted) => wanted.tag(),
+            Self::Thumbnail(wanted) => wanted.tag(),
         };
         let mut tag = [kind; 17];
         let indexes = [track, segment].map(|index| (index as u64).to_le_bytes());

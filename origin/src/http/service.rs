@@ -32,6 +32,8 @@ use super::pieces;
 use super::query::Query;
 use super::range::{self, Selection};
 use super::route::{Resource, Route};
+use super::thumbnails::{self, Thumbnail};
+use super::trick_play::{self, TrickPlan, TrickPlay};
 use super::ts::{self, TsBody};
 use crate::asset::{Catalog, Title};
 use crate::load::LoadState;
@@ -214,7 +216,9 @@ impl Front {
             | Resource::Master { .. }
             | Resource::MediaPlaylist { .. }
             | Resource::TsPlaylist { .. }
-            | Resource::ClientManifest => {
+            | Resource::ClientManifest
+            | Resource::TrickPlay(TrickPlay::Playlist { .. })
+            | Resource::Thumbnail(Thumbnail::Playlist { .. }) => {
                 let rendered = self.manifests.get(title, resource, tally).await?;
                 Ok(Payload::Bytes(rendered.bytes(coding)))
             }
@@ -231,6 +235,17 @@ impl Front {
                         coded.map_err(|_| Fault::Bug("compressing failed"))?.into()
                     }
                 }))
+            }
+            Resource::Thumbnail(wanted) => {
+                let plan = thumbnails::plan(title, wanted, tally).await?;
+                Ok(Payload::Plan(plan))
+            }
+            Resource::TrickPlay(wanted) => {
+                let plan = trick_play::plan(title, wanted, self.config.read_ahead, tally).await?;
+                Ok(match plan {
+                    TrickPlan::Plan(plan) => Payload::Plan(plan),
+                    TrickPlan::TransportStream(plan) => Payload::TransportStream(plan),
+                })
             }
             Resource::Init { track: index } => Ok(Payload::Bytes(fmp4::init(track(index)?))),
             Resource::Segment {

@@ -78,7 +78,12 @@ impl TextResource {
                 let noun = request.noun;
                 (fragment.kind == MediaKind::Text).then_some(Self::Fragment { fragment, noun })
             }
-            Route::Mpd | Route::Hls { .. } | Route::Ts { .. } | Route::ClientManifest => None,
+            Route::Mpd
+            | Route::Hls { .. }
+            | Route::Ts { .. }
+            | Route::ClientManifest
+            | Route::TrickPlay(_)
+            | Route::Thumbnail(_) => None,
         }
     }
 

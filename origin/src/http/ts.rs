@@ -33,7 +33,21 @@ pub(super) async fn plan(
     for (track, parts) in multiplex.tracks().iter().zip(multiplex.parts(segment)) {
         samples.push(samples_of(title, track, parts, tally).await?);
     }
-    let pairs = multiplex.tracks().iter().zip(&samples);
+    plan_of(title, tracks, segment, &samples, ahead_max, tally).await
+}
+
+/// Plans a segment, number `segment`, of these samples of each of `tracks`, see
+/// [`plan`].
+pub(super) async fn plan_of(
+    title: &Arc<Title>,
+    tracks: TsTracks,
+    segment: usize,
+    samples: &[Samples],
+    ahead_max: usize,
+    tally: &Arc<Tally>,
+) -> Result<TsPlan, Fault> {
+    let streams = tracks.of(title.presentation());
+    let pairs = streams.iter().zip(samples);
     let streams: Vec<TsTrack<'_>> = pairs.map(|(track, samples)| TsTrack { track, samples }).collect();
     let planned = ts::plan(segment, &streams).map_err(|error| corrupt(title, tracks, &error))?;
     let plan = match planned {

@@ -34,7 +34,7 @@ pub async fn a_later_segment(rig: &Rig) -> String {
 async fn everything_that_playlists_name_is_served() {
     let rig = Rig::start().await;
     let mut segments = 0;
-    for name in rig.playlist(&format!("{TITLE}/.m3u8")).await {
+    for name in rig.tracks(&format!("{TITLE}/.m3u8")).await {
         for part in rig.playlist(&format!("{TITLE}/{name}")).await {
             let answer = rig.get(&format!("{TITLE}/{part}")).await;
             assert_eq!(answer.status, 200, "{part}");

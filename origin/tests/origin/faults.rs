@@ -152,7 +152,7 @@ async fn a_file_cut_behind_its_tables_is_the_sources_fault() {
     let mut statuses = Vec::new();
     let master = rig.get("/harbour-144.mp4/.m3u8").await;
     if master.status == 200 {
-        for name in rig.playlist("/harbour-144.mp4/.m3u8").await {
+        for name in rig.tracks("/harbour-144.mp4/.m3u8").await {
             for part in rig.playlist(&format!("/harbour-144.mp4/{name}")).await {
                 let answer = rig.get(&format!("/harbour-144.mp4/{part}")).await;
                 if answer.status != 200 {

@@ -29,6 +29,8 @@ mod shaping;
 mod shared;
 mod smooth;
 mod texts;
+mod thumbnails;
+mod trick_play;
 mod ts;
 #[path = "../../../fuzz/src/url.rs"]
 mod url;

@@ -149,6 +149,14 @@ impl Rig {
         tokio::time::timeout(Duration::from_secs(30), exchange).await?
     }
 
+    /// The playlists of tracks that a master playlist lists: not those of key frames
+    /// and thumbnails, which are in folders of their own.
+    pub async fn tracks(&self, master: &str) -> Vec<String> {
+        let mut names = self.playlist(master).await;
+        names.retain(|name| !name.contains('/'));
+        names
+    }
+
     /// The names that a playlist lists, relative to its folder.
     pub async fn playlist(&self, path: &str) -> Vec<String> {
         let answer = self.get(path).await;

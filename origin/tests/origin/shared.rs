@@ -82,8 +82,8 @@ async fn a_crowd_on_a_cold_title_opens_each_file_once() {
         bodies.push(answer.body);
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
-    // The manifest, six MP4 files and two texts.
-    assert_eq!(source.opens.load(Ordering::SeqCst), 9);
+    // The manifest, seven MP4 files and two texts.
+    assert_eq!(source.opens.load(Ordering::SeqCst), 10);
     assert_eq!(
         rig.metric("strata_origin_title_loads_total{outcome=\"loaded\"}")
             .await,

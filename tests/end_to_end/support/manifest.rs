@@ -24,8 +24,18 @@ impl Track {
     }
 }
 
+/// What stands behind the token of a track in the names of its key frames.
+const KEY_FRAMES: &str = "-keyframes";
+
 /// The tracks of the sample title by its MPD.
 pub(crate) async fn dash(client: &Client, address: SocketAddr) -> Vec<Track> {
+    let mut tracks = dash_with_key_frames(client, address).await;
+    tracks.retain(|track| !track.token.ends_with(KEY_FRAMES));
+    tracks
+}
+
+/// The same, and those of key frames alone.
+async fn dash_with_key_frames(client: &Client, address: SocketAddr) -> Vec<Track> {
     let answer = client.get(address, &format!("/{TITLE}/.mpd")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     tracks_of_mpd(answer.text())
@@ -33,6 +43,14 @@ pub(crate) async fn dash(client: &Client, address: SocketAddr) -> Vec<Track> {
 
 /// The tracks of the sample title by its playlists.
 pub(crate) async fn hls(client: &Client, address: SocketAddr) -> Vec<Track> {
+    let mut tracks = hls_with_trick_play(client, address).await;
+    let is_beside = |path: &String| path.matches('/').count() == 2;
+    tracks.retain(|track| track.playlist.as_ref().is_some_and(is_beside));
+    tracks
+}
+
+/// The same, and key frames and thumbnails, whose playlists are in folders of their own.
+async fn hls_with_trick_play(client: &Client, address: SocketAddr) -> Vec<Track> {
     let answer = client.get(address, &format!("/{TITLE}/.m3u8")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let mut tracks = Vec::new();
@@ -40,8 +58,11 @@ pub(crate) async fn hls(client: &Client, address: SocketAddr) -> Vec<Track> {
         let playlist = format!("/{TITLE}/{name}");
         let media = client.get(address, &playlist).await;
         assert_eq!(media.status, 200, "{}", media.text());
-        let segments = uris(media.text()).map(|uri| format!("/{TITLE}/{uri}")).collect();
-        let stem = name.trim_end_matches(".m3u8");
+        let (folder, file) = playlist.rsplit_once('/').unwrap();
+        // What stands above a folder is initialized as the track itself is.
+        let segments = uris(media.text()).filter(|uri| !uri.starts_with("../"));
+        let segments = segments.map(|uri| format!("{folder}/{uri}")).collect();
+        let stem = file.trim_end_matches(".m3u8");
         let token = stem.split_once('-').unwrap().1.to_owned();
         tracks.push(Track {
             token,
@@ -65,8 +86,8 @@ pub(crate) async fn everything(client: &Client, address: SocketAddr) -> Vec<Stri
     let manifests = [".mpd", ".m3u8", "Manifest"];
     let mut paths: Vec<String> = manifests.iter().map(|name| format!("/{TITLE}/{name}")).collect();
     let tracks = [
-        dash(client, address).await,
-        hls(client, address).await,
+        dash_with_key_frames(client, address).await,
+        hls_with_trick_play(client, address).await,
         smooth(client, address).await,
     ];
     for track in tracks.into_iter().flatten() {
@@ -106,12 +127,14 @@ fn tracks_of_mpd(mpd: &str) -> Vec<Track> {
             Event::Start(element) | Event::Empty(element) => match element.name().as_ref() {
                 "SegmentTemplate" => {
                     template = Template {
-                        initialization: attribute(&element, "initialization").unwrap(),
+                        initialization: attribute(&element, "initialization").unwrap_or_default(),
                         media: attribute(&element, "media").unwrap(),
                         ..Template::default()
                     };
                 }
                 "S" => template.extend(&element),
+                // Thumbnails have none; the playlists name them too.
+                "Representation" if template.initialization.is_empty() => {}
                 "Representation" => tracks.push(template.track(attribute(&element, "id").unwrap())),
                 _ => {}
             },

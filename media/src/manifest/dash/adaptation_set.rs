@@ -72,12 +72,6 @@ pub(super) fn element(
 /// `own_names`: the names of its segments if it has a template of its own.
 fn representation(rendition: &Rendition<'_>, own_names: Option<Names<'_>>) -> Element {
     let (track, size) = (rendition.track, size_of(rendition));
-    let pixel_aspect = rendition.video().and_then(|video| video.pixel_aspect);
-    let sample_aspect = size.map(|_| {
-        let (horizontal, vertical) =
-            pixel_aspect.map_or((1, 1), |aspect| (aspect.horizontal, aspect.vertical));
-        ratio(horizontal.into(), vertical.into())
-    });
     let (supplemental, brand) = rendition
         .supplemental
         .and_then(|text| text.split_once('/'))
@@ -95,14 +89,14 @@ fn representation(rendition: &Rendition<'_>, own_names: Option<Names<'_>>) -> El
         .with_some("width", size.map(|(width, _)| width))
         .with_some("height", size.map(|(_, height)| height))
         .with_some("frameRate", track.frame_rate.map(frame_rate))
-        .with_some("sar", sample_aspect)
+        .with_some("sar", sample_aspect(rendition).map(|(a, b)| ratio(a, b)))
         .with_some("audioSamplingRate", sample_rate)
         .containing(rendition.audio().and_then(descriptor::channel_configuration))
         .containing(own_names.map(|names| segment_timeline::template(names, track)))
 }
 
 /// Properties all versions share.
-fn set_descriptors(rendition: &Rendition<'_>) -> Vec<Element> {
+pub(super) fn set_descriptors(rendition: &Rendition<'_>) -> Vec<Element> {
     let colour = rendition
         .video()
         .map(|video| descriptor::colour(video.colour))
@@ -115,15 +109,24 @@ fn set_descriptors(rendition: &Rendition<'_>) -> Vec<Element> {
 }
 
 /// Coded width and height, if it has any.
-fn size_of(rendition: &Rendition<'_>) -> Option<(u32, u32)> {
+pub(super) fn size_of(rendition: &Rendition<'_>) -> Option<(u32, u32)> {
     rendition
         .video()
         .map(|video| (video.width, video.height))
         .filter(|(width, height)| *width != 0 && *height != 0)
 }
 
+/// The shape of a pixel, if there are any.
+pub(super) fn sample_aspect(rendition: &Rendition<'_>) -> Option<(u64, u64)> {
+    size_of(rendition)?;
+    let aspect = rendition.video()?.pixel_aspect;
+    Some(aspect.map_or((1, 1), |aspect| {
+        (aspect.horizontal.into(), aspect.vertical.into())
+    }))
+}
+
 /// The shape of the picture, if all versions have the same.
-fn picture_aspect(set: &[Rendition<'_>]) -> Option<String> {
+pub(super) fn picture_aspect(set: &[Rendition<'_>]) -> Option<String> {
     let shape = |rendition: &Rendition<'_>| {
         let (width, height) = size_of(rendition)?;
         let aspect = rendition.video()?.pixel_aspect;
@@ -140,7 +143,7 @@ fn picture_aspect(set: &[Rendition<'_>]) -> Option<String> {
 }
 
 /// `a:b` in lowest terms.
-fn ratio(a: u64, b: u64) -> String {
+pub(super) fn ratio(a: u64, b: u64) -> String {
     let (mut divisor, mut rest) = (a, b);
     while rest != 0 {
         (divisor, rest) = (rest, divisor % rest);
@@ -160,7 +163,7 @@ fn fastest(set: &[Rendition<'_>]) -> Option<FrameRate> {
 }
 
 /// `25`, `30000/1001`.
-fn frame_rate(rate: FrameRate) -> String {
+pub(super) fn frame_rate(rate: FrameRate) -> String {
     match rate.denominator {
         1 => rate.numerator.to_string(),
         denominator => format!("{}/{denominator}", rate.numerator),
@@ -168,7 +171,7 @@ fn frame_rate(rate: FrameRate) -> String {
 }
 
 /// Whether all versions are cut at the same moments.
-fn is_aligned(set: &[Rendition<'_>]) -> bool {
+pub(super) fn is_aligned(set: &[Rendition<'_>]) -> bool {
     let Some((first, others)) = set.split_first() else {
         return true;
     };

@@ -42,7 +42,7 @@ pub(super) fn is_shared(one: &Track, other: &Track) -> bool {
 
 /// Equal durations in a row are one `S` with a repeat count; a time is stated
 /// where it does not follow from the entry before.
-fn timeline(track: &Track) -> Element {
+pub(super) fn timeline(track: &Track) -> Element {
     /// A run of segments of one duration.
     struct Run {
         start: u64,

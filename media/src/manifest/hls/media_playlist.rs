@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::presentation::Presentation;
+use crate::time::Timescale;
 use crate::track::Track;
 
 use super::super::escape::path_segment;
@@ -55,19 +56,25 @@ pub(super) fn write_segments(playlist: &mut String, durations: &[u64], uri: impl
 /// Durations of the segments in microseconds. Ends are rounded, not durations,
 /// so that the sum of any run of segments is off by a microsecond at most.
 pub(super) fn durations_us(track: &Track) -> Vec<u64> {
-    let scale = u128::from(track.timescale.get());
+    let durations = track.segments.iter().map(|segment| segment.duration);
+    cumulated_us(track.timescale, durations)
+}
+
+/// Durations in ticks of `timescale`, one after the other, in microseconds; rounded
+/// as [`durations_us`] does.
+pub(super) fn cumulated_us(timescale: Timescale, durations: impl Iterator<Item = u64>) -> Vec<u64> {
+    let scale = u128::from(timescale.get());
     let micros = |ticks: u64| {
         let micros = (u128::from(ticks) * 1_000_000 + scale / 2) / scale;
         u64::try_from(micros).unwrap_or(u64::MAX)
     };
     let mut elapsed = 0_u64;
-    let mut durations = Vec::with_capacity(track.segments.len());
-    for segment in &track.segments {
+    let rounded = durations.map(|duration| {
         let start = micros(elapsed);
-        elapsed = elapsed.saturating_add(segment.duration);
-        durations.push(micros(elapsed) - start);
-    }
-    durations
+        elapsed = elapsed.saturating_add(duration);
+        micros(elapsed) - start
+    });
+    rounded.collect()
 }
 
 /// To the nearest second, as `EXT-X-TARGETDURATION` counts, §4.3.3.1.

@@ -8,6 +8,7 @@ use crate::codec::MediaKind;
 use crate::multiplex::{Multiplex, carriage_of};
 use crate::presentation::Presentation;
 use crate::shape::Suffix;
+use crate::text::HlsMedia;
 use crate::track::{Bandwidth, Track};
 
 use super::super::escape::path_segment;
@@ -16,6 +17,7 @@ use super::audio_group::{self, AudioGroup};
 use super::media_playlist::{head, write_segments};
 use super::offer::Offer;
 use super::variant::{self, Variant};
+use super::{image_playlist, key_frames};
 
 /// `EXTINF` with decimals needs it, `RFC 8216 §7`.
 const VERSION: u32 = 3;
@@ -82,6 +84,9 @@ pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) ->
             title.write_variant(&mut playlist, video, *group);
         }
     }
+    let media = HlsMedia::TransportStream;
+    key_frames::write_streams(&mut playlist, presentation, &videos, media, suffix);
+    image_playlist::write_streams(&mut playlist, presentation, suffix);
     playlist
 }
 

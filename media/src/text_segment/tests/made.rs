@@ -16,6 +16,7 @@ use crate::text::{
 };
 use crate::time::Timescale;
 use crate::track::{Bandwidth, Segment, Track};
+use crate::trick_play::KeyFrames;
 
 /// Pictures of 20.4 s in four segments, in clock 12 800, which start at `offset`.
 pub(super) fn title(offset: u64) -> Presentation {
@@ -59,6 +60,7 @@ pub(super) fn title_of(count: u64, duration: u64, offset: u64) -> Presentation {
         presentation_time_offset: offset,
         bandwidth: Bandwidth::default(),
         segments: (0..count).map(segment).collect(),
+        key_frames: KeyFrames::default(),
         samples: SampleMap::default(),
         end: Cursor::default(),
     };
@@ -66,6 +68,7 @@ pub(super) fn title_of(count: u64, duration: u64, offset: u64) -> Presentation {
         name: "film".to_owned(),
         tracks: vec![track],
         texts: Vec::new(),
+        thumbnails: Vec::new(),
         closed_captions: crate::text::ClosedCaptions::default(),
         skipped: Vec::new(),
         warnings: Vec::new(),

@@ -1,6 +1,8 @@
 //! A media segment (`ISO/IEC 23000-19 §7.3.3`): `styp`, then a `moof` and its
 //! `mdat` for every stretch of samples with one sample entry and without a gap.
 
+use std::ops::Range;
+
 use super::TRACK_ID;
 use crate::plan::Plan;
 use crate::sample::{Sample, Samples};
@@ -37,6 +39,18 @@ pub fn media(track: &Track, segment: usize, samples: &Samples) -> Plan {
         plan.push_bytes(head.finish());
     }
     plan
+}
+
+/// Plans the key frames `frames` of `track` as media segment `number` (0-based) of
+/// its kind; `samples` are those of the segment the key frames lie in. Empty when
+/// there is nothing to send.
+#[must_use]
+pub fn key_frames(track: &Track, number: usize, frames: Range<usize>, samples: &Samples) -> Plan {
+    let shown = track.key_frame_samples(frames, samples);
+    if shown.0.is_empty() {
+        return Plan::default();
+    }
+    media(track, number, &shown)
 }
 
 /// Writes a `moof` and the head of its `mdat`.

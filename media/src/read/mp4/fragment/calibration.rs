@@ -112,6 +112,7 @@ impl Calibration {
             return Ok(None);
         };
         let (media, total) = self.head_bytes(layout)?;
+        let (key_frame_share, key_frame_share_of) = ends.key_frame_share();
         let last = raw.entries.last().map_or(0, |entry| entry.offset);
         let samples = || ends.first.iter().chain(&ends.last);
         let lead = samples().map(|sample| sample.composition_offset.saturating_neg());
@@ -127,6 +128,8 @@ impl Calibration {
             mean_duration: u32::try_from(mean).unwrap_or(u32::MAX).max(1),
             share_of: total.max(1),
             share: media,
+            key_frame_share_of: key_frame_share_of.max(1),
+            key_frame_share,
         }))
     }
 
@@ -203,6 +206,20 @@ struct Ends {
 }
 
 impl Ends {
+    /// Bytes of the first sync sample, and of all samples, of the fragment in which
+    /// it takes the larger share.
+    fn key_frame_share(&self) -> (u64, u64) {
+        let share = |samples: &[Sample]| {
+            let sync = samples.iter().find(|sample| sample.is_sync);
+            let size = samples.iter().map(|sample| u64::from(sample.size)).sum::<u64>();
+            (sync.map_or(size, |sync| sync.size.into()), size)
+        };
+        let (first, last) = (share(&self.first), share(&self.last));
+        let is_first_larger =
+            u128::from(first.0) * u128::from(last.1) >= u128::from(last.0) * u128::from(first.1);
+        if is_first_larger { first } else { last }
+    }
+
     /// The entries of `raw` at the times of the media as stored; `None` when they
     /// cannot be right.
     fn correct(&self, raw: &RawIndex, track: &MovieTrack) -> Option<Vec<IndexedFragment>> {

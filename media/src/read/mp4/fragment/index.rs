@@ -25,6 +25,10 @@ pub struct FragmentIndex {
     pub share_of: u64,
     /// …the track takes this many, by the first fragments.
     pub share: u64,
+    /// Of so many bytes of the track's media…
+    pub key_frame_share_of: u64,
+    /// …this many are its first sync sample, by the first and the last fragment.
+    pub key_frame_share: u64,
 }
 
 /// One entry of an index.
@@ -42,8 +46,13 @@ impl FragmentIndex {
     /// Bytes of the track's media in `size` bytes of the file.
     #[must_use]
     pub fn media_size(&self, size: u64) -> u64 {
-        let media = u128::from(size) * u128::from(self.share) / u128::from(self.share_of.max(1));
-        u64::try_from(media).unwrap_or(u64::MAX)
+        share(size, self.share, self.share_of)
+    }
+
+    /// Bytes of the first sync sample of a fragment with `media_size` bytes of media.
+    #[must_use]
+    pub fn key_frame_size(&self, media_size: u64) -> u64 {
+        share(media_size, self.key_frame_share, self.key_frame_share_of)
     }
 
     /// The first decode time of the fragment `entry` where it states none
@@ -59,4 +68,10 @@ impl FragmentIndex {
         let lag = first.saturating_sub(self.first_decode_time);
         time.saturating_sub(lag)
     }
+}
+
+/// `share` of `of`, of `size`.
+fn share(size: u64, share: u64, of: u64) -> u64 {
+    let part = u128::from(size) * u128::from(share) / u128::from(of.max(1));
+    u64::try_from(part).unwrap_or(u64::MAX)
 }
