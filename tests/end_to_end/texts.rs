@@ -119,6 +119,24 @@ async fn ffmpeg_reads_every_cue_over_hls_beside_either_kind_of_media() {
     }
 }
 
+#[tokio::test]
+async fn a_clip_shows_what_its_stretch_of_the_title_does() {
+    let (_bucket, _origin, balancer) = chain().await;
+    let (begin, end) = (6000, 30_000);
+    for (token, file) in TEXTS {
+        let within = source(file).await.into_iter().filter_map(|(from, to, words)| {
+            let (from, to) = (from.max(begin), to.min(end));
+            (from < to).then(|| (from - begin, to - begin, words))
+        });
+        let within: Vec<Shown> = within.collect();
+        assert!(2 < within.len());
+        for query in ["?vbegin=6&vend=30", "?hls_fmp4=false&vbegin=6&vend=30"] {
+            let playlist = format!("http://{}/{TITLE}/harbour-{token}.m3u8{query}", balancer.address);
+            assert_eq!(cues(&playlist).await, within, "{token}{query}");
+        }
+    }
+}
+
 /// When the first picture of a playlist is shown, in ticks of 90 kHz.
 async fn first_picture(playlist: &str) -> u64 {
     let output = Command::new("ffprobe")
@@ -141,6 +159,14 @@ async fn texts_of_hls_count_from_the_first_picture_of_the_media_beside_them() {
     for (query, segment) in [
         ("", "hls/harbour-textstream_eng=1000-1.webvtt"),
         ("?hls_fmp4=false", "harbour-textstream_eng=1000-12.webvtt"),
+        (
+            "?vbegin=6&vend=30",
+            "hls/harbour-textstream_eng=1000-1.webvtt?vbegin=6&vend=30",
+        ),
+        (
+            "?hls_fmp4=false&vbegin=6&vend=30",
+            "harbour-textstream_eng=1000-2.webvtt?vbegin=6&vend=30",
+        ),
     ] {
         let playlist = format!(
             "http://{}/{TITLE}/harbour-video=39800.m3u8{query}",

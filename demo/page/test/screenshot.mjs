@@ -17,6 +17,9 @@ try {
   const { page } = await openPage(browser, demo.url, { width: 1440, height: 960 });
   const players = ['hls.js', 'dash.js', 'shaka-player'].map((name) => new Player(page, name));
   await Promise.all(players.map((player) => player.advances(2)));
+  await Promise.all(players.map((player) => player.chooseText('English')));
+  // Such that one is shown when the picture is taken.
+  await Promise.all(players.map((player) => player.seek(16)));
   await page.locator('#audience label', { hasText: '100' }).click();
   await setTimeout(WARM_UP_MS);
   const { origin } = await players[0].state();

@@ -336,6 +336,12 @@ async fn a_text_track_of_an_mp4_file_is_served() {
         .get(&format!("{TITLE}/dash/harbour-textstream_eng=1000-1.m4s"))
         .await;
     assert_eq!(segment.status, 200);
+    // In a clip, times count from its start, and what plays before it is gone.
+    let clipped = "hls/harbour-textstream_eng=1000-1.webvtt?vbegin=6";
+    let clipped = get(&rig, clipped).await;
+    let shown = "00:00:00.000 --> 00:00:06.000\nA long one\n";
+    assert!(clipped.text().contains(shown), "{}", clipped.text());
+    assert_eq!(clipped.text().matches(" --> ").count(), 1);
 }
 
 #[tokio::test]
