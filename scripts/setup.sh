@@ -65,10 +65,15 @@ fi
 command -v cargo >/dev/null || { echo "setup: no cargo; see https://rustup.rs" >&2; exit 1; }
 
 # npm leaves a copy of the lock behind; an older one, or none, means packages are missing.
-page=demo/page
-if [[ ${1:-all} != build && -f $page/package-lock.json && ! $page/node_modules/.package-lock.json -nt $page/package-lock.json ]]; then
-  echo "setup: installing the page's npm packages"
-  npm --prefix "$page" ci --no-audit --no-fund
+# The page's own, and the parsers that read what the tests write.
+if [[ ${1:-all} != build ]]; then
+  for folder in demo/page media/tests/parsers; do
+    lock=$folder/package-lock.json
+    if [[ -f $lock && ! $folder/node_modules/.package-lock.json -nt $lock ]]; then
+      echo "setup: installing the npm packages of $folder"
+      npm --prefix "$folder" ci --no-audit --no-fund
+    fi
+  done
 fi
 
 # AWS as moto plays it, for the discovery of Auto Scaling groups.

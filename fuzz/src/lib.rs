@@ -4,6 +4,7 @@
 //! The tests of the workspace run the same functions over the kept corpora, see
 //! `replay.rs`.
 
+pub mod filter;
 pub mod ism;
 pub mod mp4;
 pub mod text;

@@ -13,6 +13,8 @@
 )]
 #![allow(unreachable_pub, reason = "the modules are also the fuzz targets' library")]
 
+#[path = "../../fuzz/src/filter.rs"]
+mod filter;
 #[path = "../../fuzz/src/ism.rs"]
 mod ism;
 #[path = "../../fuzz/src/mp4.rs"]
@@ -39,4 +41,9 @@ fn texts_of_the_corpus_and_damaged_ones_read_back_or_are_refused() {
     replay("vtt", 1000, text::vtt);
     replay("srt", 1000, text::srt);
     replay("ttml", 500, text::ttml);
+}
+
+#[test]
+fn filters_of_the_corpus_and_damaged_ones_read_back_or_are_refused() {
+    replay("filter", 20_000, filter::run);
 }

@@ -13,6 +13,8 @@
     reason = "test files are small"
 )]
 
+#[path = "smooth/compare.rs"]
+mod compare;
 #[path = "smooth/player.rs"]
 mod player;
 mod support;
@@ -20,42 +22,16 @@ mod support;
 mod title;
 
 use strata_media::codec::MediaKind;
-use strata_media::manifest::smooth::{FragmentRequest, LeftOut, Reason, Stream};
+use strata_media::manifest::smooth::{FragmentRequest, LeftOut, Reason};
 use strata_media::read::ism::TrackReference;
 use strata_media::read::text::{self, TextFormat};
-use strata_media::smooth::{Noun, TIMESCALE};
+use strata_media::smooth::Noun;
 use title::{SOUND, Title, VIDEO, X264, muxed};
 
 /// Compares every track of the title with its source, packet by packet.
 fn check(title: &Title) {
     assert_eq!(title.streams.left_out, []);
-    // What a time in the title is later than the same moment of the source: one
-    // number for all tracks.
-    let mut delay = None;
-    let is_media = |stream: &&Stream| stream.kind != MediaKind::Text;
-    for stream in title.streams.streams.iter().filter(is_media) {
-        for level in &stream.levels {
-            let track = &title.presentation.tracks[level.track];
-            let (first, output) = title.packets_of_output(stream, level);
-            let source = title.packets_of_source(level.track);
-            assert_eq!(output.len(), source.len(), "{}: number of packets", track.token);
-            let on_clock = |ticks: i64| TIMESCALE.rescale(ticks, track.timescale);
-            let lead = on_clock(source[0].dts) - first - output[0].dts;
-            for (index, (output, source)) in output.iter().zip(&source).enumerate() {
-                let place = format!("{}: packet {index}", track.token);
-                assert_eq!(
-                    (output.size, &output.hash),
-                    (source.size, &source.hash),
-                    "{place}"
-                );
-                let late = output.pts + first - on_clock(source.pts);
-                assert_eq!(*delay.get_or_insert(late), late, "{place}: presentation time");
-                let drift = on_clock(source.dts) - lead - (output.dts + first);
-                assert!(drift.abs() <= 1, "{place}: decode time is off by {drift}");
-                assert!(output.dts <= output.pts, "{place}: shown before it is decoded");
-            }
-        }
-    }
+    compare::packets(title, support::Times::AsRead);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use strata_media::codec::MediaKind;
 use strata_media::presentation::Presentation;
 
-use crate::support::{self, Folder, Packet};
+use crate::support::{self, Folder, Packet, Times};
 
 const VIDEO: &str = "-f lavfi -i testsrc2=s=192x108:r=25:d=10";
 const SOUND: &str = "-f lavfi -i sine=440:d=10:sample_rate=48000";
@@ -21,15 +21,6 @@ fn muxed(options: &str) -> String {
 enum Found {
     ByIndex,
     ByScan,
-}
-
-/// Where times are compared from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Times {
-    /// ffmpeg's own reading of the source.
-    AsRead,
-    /// The same for each track, up to a constant: ffmpeg knows no `tfxd`.
-    FromTheFirst,
 }
 
 /// Makes a source with ffmpeg and compares every track's packets before and after.

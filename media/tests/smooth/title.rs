@@ -1,6 +1,6 @@
 //! Titles for the tests, and fragments as a parser of other people reads them.
 
-#![allow(unreachable_pub, reason = "the test binary is all there is")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -70,6 +70,11 @@ impl Title {
         Self::assemble(folder, paths, tracks.to_vec(), Duration::from_secs(4))
     }
 
+    /// Files that are there, with all their tracks.
+    pub fn of_files(paths: Vec<PathBuf>, target_duration: Duration) -> Self {
+        Self::assemble(Folder::new(), paths, Vec::new(), target_duration)
+    }
+
     /// The sample title of this repository.
     pub fn sample() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sample/title");
@@ -120,6 +125,19 @@ impl Title {
             presentation,
             streams,
         }
+    }
+
+    /// Where what is made on the way goes.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    pub fn files(&self) -> &[Bytes] {
+        &self.files
     }
 
     pub fn source_path(&self, file: usize) -> &Path {

@@ -147,6 +147,16 @@ pub fn output(track: &Track, files: &[Bytes]) -> Vec<u8> {
     out
 }
 
+/// How the times that ffmpeg reads of a source compare with those of what is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// They are the same.
+    AsRead,
+    /// The same for each track, up to a constant: ffmpeg knows no `tfxd`, and shifts
+    /// what starts at a negative time.
+    FromTheFirst,
+}
+
 /// One packet as ffmpeg sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {

@@ -17,6 +17,7 @@
 
 mod checker;
 mod chunking;
+mod compare;
 mod matrix;
 mod nal_lengths;
 mod segment;

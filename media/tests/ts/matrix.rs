@@ -1,17 +1,16 @@
 //! Sources of all kinds through ffmpeg: before and after.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use strata_media::codec::MediaKind;
 use strata_media::multiplex::{CLOCK_AT_START, Multiplex};
 use strata_media::presentation::Presentation;
 use strata_media::time::Timescale;
 use strata_media::track::Track;
 
-use crate::support::{self, Folder, Packet};
+use crate::compare::{Silence, Sources, decode_silently};
+use crate::support::{self, Folder, Times};
 use crate::{checker, segment};
 
 const VIDEO: &str = "-f lavfi -i testsrc2=s=192x108:r=25:d=10";
@@ -21,6 +20,7 @@ const AAC: &str = "-c:a aac -b:a 64k";
 
 struct Title {
     folder: Folder,
+    paths: Vec<PathBuf>,
     files: Vec<Bytes>,
     presentation: Presentation,
 }
@@ -28,17 +28,18 @@ struct Title {
 /// Makes source files with ffmpeg, one for each of `commands`.
 fn title(commands: &[String]) -> Title {
     let folder = Folder::new();
-    let mut files = Vec::new();
+    let (mut paths, mut files) = (Vec::new(), Vec::new());
     for (index, command) in commands.iter().enumerate() {
-        folder.ffmpeg(&format!("{command} source-{index}.mp4"));
-        files.push(Bytes::from(
-            std::fs::read(folder.path(&format!("source-{index}.mp4"))).unwrap(),
-        ));
+        let name = format!("source-{index}.mp4");
+        folder.ffmpeg(&format!("{command} {name}"));
+        files.push(Bytes::from(std::fs::read(folder.path(&name)).unwrap()));
+        paths.push(folder.path(&name));
     }
     let presentation = support::assemble(&files, Duration::from_secs(4));
     assert_eq!(presentation.skipped, []);
     Title {
         folder,
+        paths,
         files,
         presentation,
     }
@@ -48,163 +49,19 @@ fn title(commands: &[String]) -> Title {
 fn check(commands: &[String]) {
     let title = title(commands);
     let tracks: Vec<&Track> = title.presentation.tracks.iter().collect();
-    title.check_streams(tracks.clone());
+    let sources = Sources {
+        folder: &title.folder,
+        paths: &title.paths,
+        files: &title.files,
+        presentation: &title.presentation,
+        times: Times::AsRead,
+    };
+    sources.check_streams(tracks.clone(), Silence::EachSegment);
     if tracks.len() > 1 {
         for track in tracks {
-            title.check_streams(vec![track]);
+            sources.check_streams(vec![track], Silence::EachSegment);
         }
     }
-}
-
-impl Title {
-    /// Makes all segments of a stream with `tracks`; ffmpeg has to read them one by one
-    /// and joined without a word, and find in them what it finds in the sources.
-    fn check_streams(&self, tracks: Vec<&Track>) {
-        let multiplex = Multiplex::new(tracks.clone()).unwrap();
-        let mut whole = Vec::new();
-        for number in 0..multiplex.segment_count() {
-            let bytes = segment::segment(&multiplex, number, &self.files);
-            let streams = checker::check(&bytes);
-            // ffmpeg warns of streams that it does not find in what it reads.
-            if streams.values().all(|stream| !stream.units.is_empty()) {
-                let path = self.folder.path("segment.ts");
-                std::fs::write(&path, &bytes).unwrap();
-                decode_silently(&path);
-            }
-            whole.extend(bytes);
-        }
-        let path = self.folder.path("whole.ts");
-        std::fs::write(&path, &whole).unwrap();
-        decode_silently(&path);
-        let mut sounds = 0;
-        for track in tracks {
-            let source = self.folder.path(&format!("source-{}.mp4", track.file.0));
-            let kind = if track.kind == MediaKind::Video { "v" } else { "a" };
-            let before = support::packets(&source, &format!("0:{kind}:{}", self.place(track)));
-            if track.kind == MediaKind::Video {
-                compare_times(track, &before, &support::packets(&path, "0:v"), 0);
-                let frames = frame_hashes(&source);
-                assert_eq!(frame_hashes(&path), frames);
-                assert_eq!(frames.len(), before.len());
-            } else {
-                let after = sound_packets(track, &path, &format!("0:a:{sounds}"));
-                // ffmpeg adds rounded durations up within a unit.
-                compare_times(track, &before, &after, 8);
-                for (index, (before, after)) in before.iter().zip(&after).enumerate() {
-                    assert_eq!(
-                        (after.size, &after.hash),
-                        (before.size, &before.hash),
-                        "{}: frame {index}",
-                        track.token
-                    );
-                }
-                sounds += 1;
-            }
-        }
-    }
-
-    /// The place of a track among those of its kind in its file.
-    fn place(&self, track: &Track) -> usize {
-        let earlier = self
-            .presentation
-            .tracks
-            .iter()
-            .take_while(|other| other.token != track.token);
-        earlier
-            .filter(|other| other.file == track.file && other.kind == track.kind)
-            .count()
-    }
-}
-
-fn compare_times(track: &Track, before: &[Packet], after: &[Packet], tolerance: u64) {
-    assert_eq!(after.len(), before.len(), "{}: number of packets", track.token);
-    let ticks = |time: i64| Timescale::MPEG2.rescale(time, track.timescale) + CLOCK_AT_START as i64;
-    for (index, (before, after)) in before.iter().zip(after).enumerate() {
-        let (dts, pts) = (ticks(before.dts), ticks(before.pts));
-        assert!(
-            after.pts.abs_diff(pts) <= tolerance && after.dts.abs_diff(dts) <= tolerance,
-            "{}: packet {index} at {} {} and not {dts} {pts}",
-            track.token,
-            after.dts,
-            after.pts
-        );
-    }
-}
-
-/// Decodes a file; ffmpeg may not warn of anything.
-fn decode_silently(path: &Path) {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "warning", "-nostdin", "-i"])
-        .arg(path)
-        .args(["-map", "0", "-f", "null", "-"])
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && words.is_empty(), "{words}");
-}
-
-/// Hashes of all decoded pictures, in the order they are shown.
-fn frame_hashes(path: &Path) -> Vec<String> {
-    let ignore: &[&str] = if path.extension().unwrap() == "mp4" {
-        &["-ignore_editlist", "1"]
-    } else {
-        &[]
-    };
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin"])
-        .args(ignore)
-        .arg("-i")
-        .arg(path)
-        .args([
-            "-map",
-            "0:v",
-            "-fps_mode",
-            "passthrough",
-            "-f",
-            "framehash",
-            "-hash",
-            "md5",
-            "-",
-        ])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
-        .collect()
-}
-
-/// Packets of sound, without ADTS headers.
-fn sound_packets(track: &Track, path: &Path, map: &str) -> Vec<Packet> {
-    if track.codec().unwrap().codec != strata_media::codec::Codec::Aac {
-        return support::packets(path, map);
-    }
-    let bare = path.with_extension("bare.mp4");
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-y", "-copyts", "-i"])
-        .arg(path)
-        .args([
-            "-map",
-            map,
-            "-c",
-            "copy",
-            "-bsf:a",
-            "aac_adtstoasc",
-            "-f",
-            "framehash",
-            "-hash",
-            "md5",
-        ])
-        .arg(&bare)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    support::parse_framehash(&std::fs::read_to_string(&bare).unwrap())
 }
 
 fn muxed(options: &str) -> String {

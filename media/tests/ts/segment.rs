@@ -1,5 +1,7 @@
 //! Makes transport stream segments as an origin would.
 
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
 use bytes::Bytes;
 use strata_media::multiplex::Multiplex;
 use strata_media::plan::{FileIndex, Plan};
@@ -21,12 +23,7 @@ pub fn samples(multiplex: &Multiplex<'_>, segment: usize, files: &[Bytes]) -> Ve
 
 fn of_segment(track: &Track, segment: usize, files: &[Bytes]) -> Vec<Sample> {
     let file = &files[track.file.0 as usize];
-    let tables: Vec<Bytes> = track
-        .table_ranges(segment)
-        .into_iter()
-        .map(|range| file.slice(range.start as usize..range.end as usize))
-        .collect();
-    track.samples(segment, &tables).unwrap().0
+    support::read_samples(track, segment, file).unwrap().0.0
 }
 
 /// Plans a segment, measuring its media when that is needed.

@@ -149,8 +149,12 @@ pub(super) fn pack(
         })?;
         let size = framed_size(track, framing, sample)?;
         let follows = last.filter(|last| {
-            // Frames of one unit have one time stamp: they follow on from each other.
-            last.entry == sample.entry && last.decode_end() == sample.decode_time
+            // Frames of one unit have one time stamp: they follow on from each other, each
+            // as long as the one before, since a player takes them for as long as their
+            // codec says. Some packagers stretch the first one.
+            last.entry == sample.entry
+                && last.decode_end() == sample.decode_time
+                && last.duration.abs_diff(sample.duration) <= 1
         });
         let end = clock::ticks(track.track, sample.decode_end());
         let joined = units.last_mut().filter(|unit| {

@@ -1,0 +1,71 @@
+//! Every codec in every container that has it.
+
+use crate::recipe::{AAC, Recipe, SOUND, VIDEO, X264};
+use crate::support::Times;
+use crate::{ALL, Dash, Format, Hls, check};
+
+/// Containers that ffmpeg writes, with the ending of their files' names.
+const PROGRESSIVE: (&str, &str) = ("", "mp4");
+const FAST_START: (&str, &str) = ("-movflags +faststart", "mp4");
+const QUICKTIME: (&str, &str) = ("", "mov");
+const FRAGMENTS: (&str, &str) = ("-movflags frag_keyframe+empty_moov+default_base_moof", "mp4");
+const INDEXED: (&str, &str) = (
+    "-movflags dash+frag_keyframe+delay_moov+global_sidx -f mp4",
+    "cmfv",
+);
+
+const MP4: [(&str, &str); 4] = [PROGRESSIVE, FAST_START, FRAGMENTS, INDEXED];
+
+/// Fragments of sound have to be told how long they shall be.
+fn in_containers(codec: &str, containers: &[(&str, &'static str)], formats: &[Format]) {
+    for &(options, ending) in containers {
+        let is_sound = !codec.contains("-c:v") && options.contains("frag");
+        let length = if is_sound { "-frag_duration 1000000" } else { "" };
+        let recipe = Recipe::new(format!("{codec} {length} {options}"), ending);
+        check(&[recipe], Times::AsRead, formats);
+    }
+}
+
+const X265: &str =
+    "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=25:min-keyint=25:bframes=2:scenecut=0";
+
+#[test]
+fn vp9() {
+    let codec = format!("{VIDEO} -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 25 -crf 50");
+    in_containers(&codec, &MP4, &[Dash, Hls]);
+}
+
+#[test]
+fn opus() {
+    in_containers(&format!("{SOUND} -c:a libopus -b:a 32k"), &MP4, &[Dash, Hls]);
+}
+
+#[test]
+fn flac() {
+    in_containers(&format!("{SOUND} -c:a flac -strict -2"), &MP4, &[Dash, Hls]);
+}
+
+#[test]
+fn apple_lossless() {
+    let codec = format!("{SOUND} -c:a alac");
+    in_containers(&codec, &[PROGRESSIVE, FAST_START, QUICKTIME], &[Hls]);
+}
+
+#[test]
+fn dts() {
+    let codec = format!("{SOUND} -c:a dca -strict -2 -b:a 384k -ac 2");
+    in_containers(&codec, &[PROGRESSIVE, FRAGMENTS], &[Dash, Hls]);
+}
+
+#[test]
+fn pictures_and_sound_of_every_pair_of_codecs() {
+    for (video, audio) in [
+        (X264, AAC),
+        (X264, "-c:a ac3"),
+        (X265, "-c:a eac3 -tag:v hvc1"),
+        (X265, "-c:a libmp3lame -tag:v hev1"),
+    ] {
+        let recipe = Recipe::mp4(format!("{VIDEO} {SOUND} {video} {audio}"));
+        check(&[recipe], Times::AsRead, &ALL);
+    }
+}

@@ -1,0 +1,31 @@
+//! Tracks that start and end at different times.
+
+use crate::recipe::{AAC, Recipe, SOUND, VIDEO, X264};
+use crate::support::Times;
+use crate::{ALL, check};
+
+#[test]
+fn sound_that_starts_late_in_a_file_of_its_own() {
+    check(
+        &[
+            Recipe::mp4(format!("{VIDEO} {X264}")),
+            Recipe::mp4(format!("-itsoffset 0.25 {SOUND} {AAC}")),
+        ],
+        Times::AsRead,
+        &ALL,
+    );
+}
+
+#[test]
+fn tracks_of_unequal_length() {
+    let short = "-f lavfi -i sine=440:d=1.3:sample_rate=44100";
+    let long = "-f lavfi -i sine=440:d=5.2:sample_rate=44100";
+    for sound in [short, long] {
+        let sound = Recipe::mp4(format!("{sound} {AAC}"));
+        check(
+            &[Recipe::mp4(format!("{VIDEO} {X264}")), sound],
+            Times::AsRead,
+            &ALL,
+        );
+    }
+}
