@@ -181,7 +181,10 @@ impl Packaging {
         let mut files: Vec<String> = Vec::new();
         let mut read = 0;
         while let Some((name, text)) = manifests.get(read) {
-            let named = names::named_in(name, text).with_context(|| name.clone())?;
+            let mut named = names::named_in(name, text).with_context(|| name.clone())?;
+            for reference in named.files.iter_mut().chain(&mut named.manifests) {
+                *reference = names::resolved(name, reference);
+            }
             ensure!(
                 files.len() + named.files.len() <= FILES_MAX,
                 "{name} names more than {FILES_MAX} files"

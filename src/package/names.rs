@@ -61,6 +61,30 @@ fn of_playlist(playlist: &str) -> Named {
     }
 }
 
+/// `reference`, which stands in the manifest called `name`, relative to the title
+/// (`RFC 3986 §5.2.3`): that of a playlist in a folder counts from there.
+pub(super) fn resolved(name: &str, reference: &str) -> String {
+    if reference.starts_with('/') || reference.contains("://") {
+        return reference.to_owned();
+    }
+    let (path, query) = match reference.find(['?', '#']) {
+        Some(at) => reference.split_at_checked(at).unwrap_or((reference, "")),
+        None => (reference, ""),
+    };
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in folder.split('/').chain(path.split('/')) {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            name => segments.push(name),
+        }
+    }
+    format!("{}{query}", segments.join("/"))
+}
+
 /// The name of the file that `reference` means: without its query, decoded.
 pub(super) fn file_name(reference: &str) -> anyhow::Result<String> {
     ensure!(
@@ -96,6 +120,19 @@ fn number(element: &quick_xml::events::BytesStart<'_>, name: &str) -> anyhow::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn references_count_from_the_folder_of_their_manifest() {
+        for (name, reference, expected) in [
+            ("film.m3u8", "hls/v-1.m4s?x=1", "hls/v-1.m4s?x=1"),
+            ("keyframes/v.m3u8", "v-1.m4s", "keyframes/v-1.m4s"),
+            ("keyframes/v.m3u8", "../hls/v.m4s?x=../y", "hls/v.m4s?x=../y"),
+            ("film.mpd", "dash/../thumbnails/t-1.jpg", "thumbnails/t-1.jpg"),
+            ("film.mpd", "/elsewhere", "/elsewhere"),
+        ] {
+            assert_eq!(resolved(name, reference), expected);
+        }
+    }
 
     #[test]
     fn a_playlist_names_playlists_and_files() {
