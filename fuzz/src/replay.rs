@@ -49,7 +49,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
+        usize::try_from(self.0 % limit.max(1) as u64).unwrap_or(0)
     }
 }
 
@@ -74,7 +74,7 @@ fn damage(input: &[u8], random: &mut Random) -> Vec<u8> {
         let at = random.below(out.len());
         match random.below(7) {
             0 => out[at] ^= 1 << random.below(8),
-            1 => out[at] = random.below(256) as u8,
+            1 => out[at] = u8::try_from(random.below(256)).unwrap_or(0),
             2 => {
                 let edge = EDGES[random.below(EDGES.len())].to_be_bytes();
                 let end = out.len().min(at + 4);

@@ -30,6 +30,20 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if let Some(captions) = &report.closed_captions {
         writeln!(out, "\nClosed captions\n  {captions}")?;
     }
+    write_key_frames(report, width, out)?;
+    write_thumbnails(report, out)?;
+    write_left_out(report, out)?;
+    if report.plans.is_empty() {
+        write_grids(&report.tracks, out)
+    } else {
+        report
+            .plans
+            .iter()
+            .try_for_each(|plan| write_plan(plan, &report.tracks, out))
+    }
+}
+
+fn write_key_frames(report: &Report, width: usize, out: &mut impl Write) -> io::Result<()> {
     if report.tracks.iter().any(|track| track.key_frames.is_some()) {
         writeln!(out, "\nTrick play")?;
     }
@@ -46,7 +60,11 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
             )?;
         }
     }
-    write_thumbnails(report, out)?;
+    Ok(())
+}
+
+/// What is served nowhere, or not everywhere, and what will hurt players.
+fn write_left_out(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if !report.skipped.is_empty() {
         writeln!(out, "\nSkipped")?;
         for track in &report.skipped {
@@ -76,14 +94,7 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "  {warning}")?;
         }
     }
-    if report.plans.is_empty() {
-        write_grids(&report.tracks, out)
-    } else {
-        report
-            .plans
-            .iter()
-            .try_for_each(|plan| write_plan(plan, &report.tracks, out))
-    }
+    Ok(())
 }
 
 fn write_thumbnails(report: &Report, out: &mut impl Write) -> io::Result<()> {

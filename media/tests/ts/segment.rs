@@ -12,7 +12,7 @@ use strata_media::write::ts::{self, Planned, TsError, TsPlan, TsTrack};
 use crate::support;
 
 /// The samples of each track of `multiplex` that go into `segment`.
-pub fn samples(multiplex: &Multiplex<'_>, segment: usize, files: &[Bytes]) -> Vec<Samples> {
+pub(crate) fn samples(multiplex: &Multiplex<'_>, segment: usize, files: &[Bytes]) -> Vec<Samples> {
     let parts = multiplex.parts(segment);
     let of_track = |(track, part): (&&Track, std::ops::Range<usize>)| {
         let samples = part.flat_map(|part| of_segment(track, part, files));
@@ -27,7 +27,7 @@ fn of_segment(track: &Track, segment: usize, files: &[Bytes]) -> Vec<Sample> {
 }
 
 /// Plans a segment, measuring its media when that is needed.
-pub fn plan(
+pub(crate) fn plan(
     number: usize,
     tracks: &[&Track],
     samples: &[Samples],
@@ -50,11 +50,11 @@ pub fn plan(
 }
 
 /// The bytes of a plan of source ranges.
-pub fn read(plan: &Plan, files: &[Bytes]) -> Bytes {
+pub(crate) fn read(plan: &Plan, files: &[Bytes]) -> Bytes {
     support::carry_out(plan, files).into()
 }
 
-pub fn chunks(media: &Bytes, size: usize) -> Vec<Bytes> {
+pub(crate) fn chunks(media: &Bytes, size: usize) -> Vec<Bytes> {
     (0..media.len())
         .step_by(size)
         .map(|start| media.slice(start..media.len().min(start + size)))
@@ -62,7 +62,7 @@ pub fn chunks(media: &Bytes, size: usize) -> Vec<Bytes> {
 }
 
 /// Bytes `range` of a planned segment, made of media in chunks of `chunk_size`.
-pub fn mux(
+pub(crate) fn mux(
     plan: &TsPlan,
     range: std::ops::Range<u64>,
     files: &[Bytes],
@@ -85,7 +85,7 @@ pub fn mux(
 }
 
 /// A whole segment of a multiplex.
-pub fn segment(multiplex: &Multiplex<'_>, number: usize, files: &[Bytes]) -> Vec<u8> {
+pub(crate) fn segment(multiplex: &Multiplex<'_>, number: usize, files: &[Bytes]) -> Vec<u8> {
     let samples = samples(multiplex, number, files);
     let plan = plan(number, multiplex.tracks(), &samples, files).unwrap();
     let bytes = mux(&plan, 0..plan.length(), files, 64 * 1024).unwrap();
@@ -94,7 +94,7 @@ pub fn segment(multiplex: &Multiplex<'_>, number: usize, files: &[Bytes]) -> Vec
 }
 
 /// Samples made of `parts`, at even times, and the file they lie in.
-pub fn made(track: &Track, duration: u32, parts: &[Vec<u8>]) -> (Samples, Bytes) {
+pub(crate) fn made(track: &Track, duration: u32, parts: &[Vec<u8>]) -> (Samples, Bytes) {
     let mut file = Vec::new();
     let mut samples = Vec::new();
     for (index, part) in parts.iter().enumerate() {
@@ -114,7 +114,7 @@ pub fn made(track: &Track, duration: u32, parts: &[Vec<u8>]) -> (Samples, Bytes)
 }
 
 /// The track as if it lay in file 0.
-pub fn in_first_file(track: &Track) -> Track {
+pub(crate) fn in_first_file(track: &Track) -> Track {
     let mut track = track.clone();
     track.file = FileIndex(0);
     track

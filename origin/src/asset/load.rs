@@ -1,6 +1,7 @@
 //! Loads one title.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -296,21 +297,7 @@ impl Loader {
         let assembled = work.await.map_err(|_| LoadError::Lost)?;
         let (presentation, smooth, notes) =
             assembled.map_err(|error| LoadError::Assemble(Arc::new(error)))?;
-        let name_of = |file: FileIndex| {
-            let object = usize::try_from(file.0).ok().and_then(|file| objects.get(file));
-            object.map_or("", SourceObject::name)
-        };
-        for (file, note) in notes {
-            tracing::warn!(title, object = name_of(file), %note, "part of a text left out");
-        }
-        formats::log_left_out(title, &presentation, &smooth);
-        for skipped in &presentation.skipped {
-            let (object, track, reason) = (name_of(skipped.file), skipped.source_id, &skipped.reason);
-            tracing::warn!(title, object, track, %reason, "track left out");
-        }
-        for warning in &presentation.warnings {
-            tracing::warn!(title, %warning, "players will be hurt");
-        }
+        log_left_out(title, &objects, &presentation, &smooth, notes);
         let parts = Parts {
             path: title.to_owned(),
             presentation,
@@ -322,6 +309,31 @@ impl Loader {
             segmentation: self.segmentation,
         };
         Ok(Title::new(parts, begun))
+    }
+}
+
+/// Logs what of a title is not served, or not everywhere, and what will hurt players.
+fn log_left_out<N: Display>(
+    title: &str,
+    objects: &[SourceObject],
+    presentation: &Presentation,
+    smooth: &Streams,
+    notes: Vec<(FileIndex, N)>,
+) {
+    let name_of = |file: FileIndex| {
+        let object = usize::try_from(file.0).ok().and_then(|file| objects.get(file));
+        object.map_or("", SourceObject::name)
+    };
+    for (file, note) in notes {
+        tracing::warn!(title, object = name_of(file), %note, "part of a text left out");
+    }
+    formats::log_left_out(title, presentation, smooth);
+    for skipped in &presentation.skipped {
+        let (object, track, reason) = (name_of(skipped.file), skipped.source_id, &skipped.reason);
+        tracing::warn!(title, object, track, %reason, "track left out");
+    }
+    for warning in &presentation.warnings {
+        tracing::warn!(title, %warning, "players will be hurt");
     }
 }
 

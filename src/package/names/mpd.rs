@@ -175,13 +175,13 @@ fn leave(levels: &mut Vec<Level>, files: &mut Vec<String>, seconds: f64) -> anyh
 fn by_duration(duration: u64, timescale: u64, seconds: f64) -> anyhow::Result<usize> {
     #[expect(clippy::cast_precision_loss, reason = "ticks of one segment")]
     let each = duration as f64 / timescale as f64;
-    let mut count = 0;
+    let mut count = 0_u32;
     // A segment that would start where the presentation ends is none.
     while f64::from(count) * each + 1e-4 < seconds {
         count += 1;
-        ensure!((count as usize) < FILES_MAX, "more than {FILES_MAX} segments");
+        ensure!(usize::try_from(count)? < FILES_MAX, "more than {FILES_MAX} segments");
     }
-    Ok(count as usize)
+    Ok(usize::try_from(count)?)
 }
 
 /// `reference` from `base` (`RFC 3986 §5.2`), which ends with a folder.
