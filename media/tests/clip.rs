@@ -14,7 +14,6 @@
 )]
 
 #[path = "ts/segment.rs"]
-#[allow(dead_code, reason = "made samples are for other tests")]
 mod segment;
 mod support;
 

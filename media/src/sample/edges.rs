@@ -292,10 +292,13 @@ mod tests {
     #[test]
     fn a_clip_ends_behind_the_last_sample_that_is_shown_in_it() {
         let all = samples(&[0; 6], &[0]);
-        let tail = Some(Tail::of(&all, 25, true));
-        let edges = Edges { head: None, tail };
+        let tail = Tail::of(&all, 25, true);
+        let edges = Edges {
+            head: None,
+            tail: Some(tail),
+        };
         assert_eq!(cut(edges, all), [(0, 0, 10), (10, 10, 10), (20, 20, 5)]);
-        assert_eq!(tail.unwrap().decode_end, 25);
+        assert_eq!(tail.decode_end, 25);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A reader of transport streams that forgives nothing.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::collections::BTreeMap;
 
 /// One packetized unit.

@@ -92,7 +92,8 @@ mod tests {
             match step {
                 MoovStep::Done(place) => return Ok(place),
                 MoovStep::Need(range) => {
-                    let bytes = file[range.start as usize..range.end as usize].to_vec();
+                    let bound = |at: u64| usize::try_from(at).unwrap();
+                    let bytes = file[bound(range.start)..bound(range.end)].to_vec();
                     step = search.step(Some(bytes.into()))?;
                 }
             }
