@@ -138,7 +138,9 @@ fn check_fragment(track: &Track, segment: usize, samples: &Samples, file: &Bytes
     let Some(body) = carry_out(&plan, file) else {
         return;
     };
-    let written = Bytes::from([fmp4::init(track).to_vec(), body].concat());
+    // Media that ends like an index of fragments would be taken for one at a file's end.
+    let end: Vec<u8> = [&[0, 0, 0, 24][..], b"free", &[0; 16]].concat();
+    let written = Bytes::from([fmp4::init(track).to_vec(), body, end].concat());
     let is_sane = |sample: &Sample| sample.decode_time >= 0 && sample.decode_time < 1 << 60;
     if samples.0.is_empty() || !samples.0.iter().all(is_sane) {
         return;
