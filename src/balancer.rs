@@ -1,6 +1,8 @@
 //! `strata balancer`: spreads requests over origins.
 
-use strata_balancer::BalancerConfig;
+use std::path::Path;
+
+use strata_balancer::{BalancerConfig, ConfigSource};
 
 use crate::node::{self, NodeArguments, Overrides};
 
@@ -17,6 +19,9 @@ Examples:
     --origin 127.0.0.1:8081 --origin 127.0.0.1:8082 --balance-factor 140
 
 SIGTERM or SIGINT drains: no new connections, those in flight end. A second one stops at once.
+SIGHUP reads the configuration and the certificates again, as a change of their files does.
+SIGUSR2 starts the command again, hands the sockets over and drains: for a new binary, or for keys
+that SIGHUP cannot change.
 
 Exit status: 0 after a drain; 1 when it could not start, with every mistake in the configuration;
 2 for flags that do not exist.")]
@@ -53,6 +58,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         &arguments.node,
         overrides,
         BalancerConfig::from_document,
-        strata_balancer::run,
+        |config, read, shutdown| {
+            let path = arguments.node.config().map(Path::to_owned);
+            strata_balancer::run(config, ConfigSource { path, read }, shutdown)
+        },
     )
 }

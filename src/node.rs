@@ -1,7 +1,7 @@
 //! What `strata origin` and `strata balancer` do alike: read the configuration, serve, drain.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -48,26 +48,39 @@ impl Overrides {
     }
 }
 
+/// Reads the configuration again, from where it came from.
+pub(crate) type Reread<Config> = Box<dyn Fn() -> Result<Config, Mistakes> + Send + Sync>;
+
+impl NodeArguments {
+    /// The configuration file, if there is one.
+    pub(crate) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
 /// Reads a node's configuration and runs the node until it has drained.
 pub(crate) fn run<Config, Serving, Fault>(
     arguments: &NodeArguments,
     overrides: Overrides,
-    read: impl FnOnce(Document) -> Result<Config, Mistakes>,
-    serve: impl FnOnce(Config, Shutdown) -> Serving,
+    read: impl Fn(Document) -> Result<Config, Mistakes> + Send + Sync + 'static,
+    serve: impl FnOnce(Config, Reread<Config>, Shutdown) -> Serving,
 ) -> anyhow::Result<()>
 where
     Serving: Future<Output = Result<(), Fault>>,
     Fault: std::error::Error + Send + Sync + 'static,
 {
     telemetry::start(arguments.log.as_deref())?;
-    let config = Document::read(arguments.config.as_deref(), overrides.0).and_then(read)?;
+    let path = arguments.config.clone();
+    let reread: Reread<Config> =
+        Box::new(move || Document::read(path.as_deref(), overrides.0.clone()).and_then(&read));
+    let config = reread()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let outcome = runtime.block_on(async {
         let shutdown = Shutdown::on_signals().context("cannot wait for signals")?;
-        let outcome = serve(config, shutdown.clone()).await;
+        let outcome = serve(config, reread, shutdown.clone()).await;
         shutdown.stop();
         outcome.map_err(anyhow::Error::new)
     });

@@ -64,6 +64,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         &arguments.node,
         overrides,
         OriginConfig::from_document,
-        strata_origin::run,
+        |config, _, shutdown| strata_origin::run(config, shutdown),
     )
 }

@@ -1,14 +1,19 @@
 //! The access log's line for one request.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use http::Version;
+use pingora::protocols::l4::socket::SocketAddr;
 use pingora::proxy::Session;
 use serde::{Serialize, Serializer};
 
 use crate::exchange::{Ended, Exchange};
+use crate::front::head::Refusal;
 use crate::metrics::Outcome;
+use crate::trace;
 
 /// What is logged as the status of a request whose client left before there was one.
 pub(crate) const CLIENT_GONE: u16 = 499;
@@ -19,14 +24,22 @@ pub(crate) struct Line<'a> {
     /// When the answer ended, RFC 3339 in UTC.
     #[serde(serialize_with = "rfc_3339")]
     time: SystemTime,
-    remote: Option<Shown<'a, pingora::protocols::l4::socket::SocketAddr>>,
+    remote: Option<Shown<'a, SocketAddr>>,
+    /// As `HTTP/1.1`. `None`: the request could not be read.
+    protocol: Option<&'static str>,
+    /// As `TLSv1_3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Cow<'static, str>>,
     method: &'a str,
     /// As sent, with its query.
-    path: std::borrow::Cow<'a, str>,
+    path: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<&'a str>,
     status: u16,
     outcome: &'static str,
+    /// What was wrong with the request's head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'static str>,
     /// Body sent to the client.
     bytes: usize,
     #[serde(serialize_with = "milliseconds")]
@@ -45,6 +58,9 @@ pub(crate) struct Line<'a> {
     /// 16 hexadecimal digits.
     key: Option<String>,
     request_id: &'a str,
+    /// 32 hexadecimal digits: W3C trace context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +84,11 @@ impl<'a> Line<'a> {
         Self {
             time: SystemTime::now(),
             remote: session.client_addr().map(Shown),
+            protocol: protocol(request.version),
+            tls: session
+                .digest()
+                .and_then(|digest| digest.ssl_digest.as_ref())
+                .map(|tls| tls.version.clone()),
             method: request.method.as_str(),
             path: String::from_utf8_lossy(request.raw_path()),
             range: request
@@ -76,6 +97,7 @@ impl<'a> Line<'a> {
                 .and_then(|value| value.to_str().ok()),
             status,
             outcome: outcome.label(),
+            refusal: None,
             bytes: session.body_bytes_sent(),
             duration_ms: exchange.started.elapsed(),
             ttfb_ms: exchange.first_byte,
@@ -84,7 +106,51 @@ impl<'a> Line<'a> {
             attempts: exchange.ended().iter().map(attempt).collect(),
             key: exchange.key.map(|key| format!("{:016x}", key.hash())),
             request_id: exchange.request_id.to_str().unwrap_or_default(),
+            trace_id: match &exchange.trace {
+                Some(begun) => begun.to_str().ok().and_then(trace::trace_id),
+                None => trace::given(&request.headers),
+            },
         }
+    }
+
+    /// The line of a request that was refused by its head.
+    pub(crate) fn refused(
+        remote: &'a SocketAddr,
+        method: &'a str,
+        path: &'a str,
+        refusal: Refusal,
+        request_id: &'a str,
+    ) -> Self {
+        Self {
+            time: SystemTime::now(),
+            remote: Some(Shown(remote)),
+            protocol: None,
+            tls: None,
+            method,
+            path: Cow::Borrowed(path),
+            range: None,
+            status: refusal.status().as_u16(),
+            outcome: Outcome::Refused.label(),
+            refusal: Some(refusal.label()),
+            bytes: 0,
+            duration_ms: Duration::ZERO,
+            ttfb_ms: None,
+            node: None,
+            choice: None,
+            attempts: Vec::new(),
+            key: None,
+            request_id,
+            trace_id: None,
+        }
+    }
+}
+
+fn protocol(version: Version) -> Option<&'static str> {
+    match version {
+        Version::HTTP_10 => Some("HTTP/1.0"),
+        Version::HTTP_11 => Some("HTTP/1.1"),
+        Version::HTTP_2 => Some("HTTP/2"),
+        _ => None,
     }
 }
 

@@ -2,37 +2,53 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use pingora::apps::HttpServerOptions;
+use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use prometheus::Registry;
 use strata_node::access_log::{AccessLog, AccessLogError};
 use strata_node::admin::{self, Admin, Readiness};
-use strata_node::listen::{self, ListenError};
+use strata_node::listen::ListenError;
 use strata_node::shutdown::{Drain, Shutdown};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::agent;
 use crate::attend;
-use crate::budget::Budget;
 use crate::check;
-use crate::config::BalancerConfig;
+use crate::config::{BalancerConfig, ClientLimits};
 use crate::discovery::{self, Assembly, DiscoveryMetrics, Source};
 use crate::front::Front;
+use crate::front::tls::{Tls, TlsError};
 use crate::health::Health;
 use crate::metrics::{Metrics, PoolGauges};
 use crate::pool::{Pool, PoolConfig};
 use crate::proxy::Proxy;
+use crate::reload::{ConfigSource, Reloading};
 use crate::ring::RingError;
+use crate::settings::Settings;
 use crate::status::{Status, Token, TokenError};
+use crate::upgrade::{self, Inheritance, Role};
 use crate::zone::Zone;
 
 /// Idle connections kept to origins, for each thread.
 const IDLE_CONNECTIONS_MAX: usize = 256;
+
+/// Requests at once over one connection of HTTP/2.
+const HTTP_2_STREAMS_MAX: u32 = 100;
+
+/// What a client may send of bodies, which nothing here takes.
+const HTTP_2_STREAM_WINDOW: u32 = 64 << 10;
+
+/// What waits to be sent over one stream of HTTP/2.
+const HTTP_2_SEND_BUFFER: usize = 256 << 10;
 
 /// Time between the end of accepting and the closing of idle connections:
 /// requests that are on their way then are still read, and answered.
@@ -50,6 +66,9 @@ pub enum BalancerError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The certificates cannot be used.
+    #[error("key `tls`: {0}")]
+    Tls(#[from] TlsError),
     /// The access log cannot be opened.
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),
@@ -71,6 +90,11 @@ pub enum BalancerError {
 pub struct Balancer {
     config: BalancerConfig,
     listener: TcpListener,
+    /// Where clients are served with TLS, and what with.
+    tls: Option<(TcpListener, Tls)>,
+    source: Option<ConfigSource>,
+    /// What the process before this one left, if there was one.
+    inheritance: Inheritance,
     admin_listener: TcpListener,
     registry: Registry,
     metrics: Metrics,
@@ -86,8 +110,13 @@ pub struct Balancer {
 /// # Errors
 ///
 /// [`BalancerError`]: it did not start.
-pub async fn run(config: BalancerConfig, shutdown: Shutdown) -> Result<(), BalancerError> {
-    Balancer::bind(config, Registry::new()).await?.run(shutdown).await
+pub async fn run(
+    config: BalancerConfig,
+    source: ConfigSource,
+    shutdown: Shutdown,
+) -> Result<(), BalancerError> {
+    let balancer = Balancer::bind(config, Registry::new()).await?;
+    balancer.reloads_from(source).run(shutdown).await
 }
 
 impl Balancer {
@@ -107,11 +136,23 @@ impl Balancer {
         let pool = Arc::new(Pool::new(&assembly.members(), pool_config, &metrics)?);
         PoolGauges::register(&pool, &registry)?;
         let access_log = AccessLog::start(&config.access_log, &registry)?;
-        let listener = listen::bind("balancer", "listen", config.listen).await?;
-        let admin_listener = listen::bind("admin", "admin", config.admin).await?;
+        let mut inheritance = Inheritance::take()?;
+        let listener = inheritance.listen(Role::Clients, config.listen).await?;
+        let tls = match &config.tls {
+            Some(tls) => {
+                let certificates = Tls::new(&tls.certificates)?;
+                let listener = inheritance.listen(Role::ClientsTls, tls.listen).await?;
+                Some((listener, certificates))
+            }
+            None => None,
+        };
+        let admin_listener = inheritance.listen(Role::Admin, config.admin).await?;
         Ok(Self {
             config,
             listener,
+            tls,
+            source: None,
+            inheritance,
             admin_listener,
             registry,
             metrics,
@@ -121,6 +162,24 @@ impl Balancer {
             token,
             access_log,
         })
+    }
+
+    /// Has the configuration read again from `source` when that changes, and on
+    /// SIGHUP. Without one only the certificates are.
+    #[must_use]
+    pub fn reloads_from(mut self, source: ConfigSource) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Where clients are served with TLS. `None`: nowhere.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know.
+    pub fn tls_address(&self) -> io::Result<Option<SocketAddr>> {
+        let listener = self.tls.as_ref().map(|(listener, _)| listener);
+        listener.map(TcpListener::local_addr).transpose()
     }
 
     /// Where clients are served.
@@ -146,19 +205,40 @@ impl Balancer {
         &self.pool
     }
 
-    /// Serves until `shutdown` drains, then lets requests in flight end within
-    /// the configured time, and stops `shutdown`. A stop before that ends at
-    /// once.
+    /// Serves until `shutdown` drains, or a new process takes over (SIGUSR2), then
+    /// lets requests in flight end within the configured time, and stops
+    /// `shutdown`. A stop before that ends at once.
     ///
     /// # Errors
     ///
     /// When the system gives no threads; nothing has been served then.
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one life in its order: what is started, served, left, and ended"
+    )]
     pub async fn run(self, shutdown: Shutdown) -> Result<(), BalancerError> {
         let leaving = Arc::new(AtomicBool::new(false));
-        let (conf, proxy) = (self.server_conf(), self.proxy(&leaving));
-        let front = Front::start(self.config.threads.get(), self.config.clients, || {
-            http_proxy(&conf, proxy.clone())
+        let settings = Arc::new(ArcSwap::from_pointee(Settings::new(&self.config, None)));
+        let (conf, proxy) = (self.server_conf(), self.proxy(&settings, &leaving));
+        let (tls_listener, tls) = self.tls.unzip();
+        let (threads, limits) = (self.config.threads.get(), self.config.clients);
+        let front = Front::start(threads, limits, tls.clone(), &proxy, || {
+            let mut app = http_proxy(&conf, proxy.clone());
+            app.h2_options = Some(http_2_options(&limits));
+            app.server_options = Some(server_options(&limits));
+            app
         })?;
+        let drain = self.config.drain;
+        let reloading = Reloading {
+            source: self.source,
+            config: self.config.clone(),
+            settings,
+            tls,
+            metrics: self.metrics.clone(),
+            pool: Arc::clone(&self.pool),
+            assembly: Arc::clone(&self.assembly),
+        };
+        let reloading = tokio::spawn(reloading.run());
 
         let readiness = Readiness::new();
         readiness.unready(ORIGINS, "not checked yet");
@@ -169,6 +249,7 @@ impl Balancer {
             purge: None,
             pages: Arc::new(status),
         };
+        let admin_socket = self.admin_listener.as_fd().try_clone_to_owned()?;
         let admin = tokio::spawn(admin::serve(self.admin_listener, admin, shutdown.clone()));
         let (news, heard) = mpsc::channel(1);
         let checks = tokio::spawn(attend::attend(Arc::clone(&self.pool), {
@@ -185,26 +266,58 @@ impl Balancer {
         let reporter = tokio::spawn(report_readiness(Arc::clone(&self.pool), readiness, heard));
 
         let open = Drain::new();
+        let mut sockets = vec![
+            (Role::Clients, self.listener.as_fd()),
+            (Role::Admin, admin_socket.as_fd()),
+        ];
+        sockets.extend(
+            tls_listener
+                .iter()
+                .map(|listener| (Role::ClientsTls, listener.as_fd())),
+        );
+        self.inheritance.serving();
+        let mut handed_over = false;
         tokio::select! {
-            () = front.accept(&self.listener, &open) => {}
+            () = upgrade::hand_over(sockets) => handed_over = true,
+            () = front.accept(&self.listener, false, &open) => {}
+            () = accept_tls(&front, tls_listener.as_ref(), &open) => {}
             () = async {
                 shutdown.draining().await;
                 leaving.store(true, Ordering::Relaxed);
-                tokio::time::sleep(self.config.drain.notice).await;
+                tokio::time::sleep(drain.notice).await;
             } => {}
             () = shutdown.stopped() => {}
         }
-        if let Err(error) = front.accept_last(self.listener, &open) {
-            tracing::warn!(%error, "connections that waited are lost");
+        leaving.store(true, Ordering::Relaxed);
+        reloading.abort();
+        if handed_over {
+            // The operator talks to the new process from now on.
+            admin.abort();
+        }
+        drop(admin_socket);
+        let listeners = [(Some(self.listener), false), (tls_listener, true)];
+        for (listener, is_tls) in listeners {
+            let Some(listener) = listener else { continue };
+            if let Err(error) = front.accept_last(listener, is_tls, &open) {
+                tracing::warn!(%error, "connections that waited are lost");
+            }
         }
         tokio::select! {
             // How many are left is told below.
             _ = open.wait(SETTLE_TIME) => {}
             () = shutdown.stopped() => {}
         }
-        front.close().await;
+        if handed_over {
+            // Clients are asked to leave with each answer. Only those that ask
+            // nothing any more are closed on, at the end: others might be asking.
+            tokio::select! {
+                _ = open.wait(drain.limit) => {}
+                () = shutdown.stopped() => {}
+            }
+        }
+        front.close();
         tokio::select! {
-            drained = open.wait(self.config.drain.limit) => match drained {
+            drained = open.wait(drain.limit) => match drained {
                 Ok(()) => tracing::info!("drained"),
                 Err(error) => tracing::warn!(%error, "connections are cut off"),
             },
@@ -223,20 +336,15 @@ impl Balancer {
             tracing::warn!("the access log may lack its last lines");
         }
         shutdown.stop();
-        // A panic there would have been told by its task.
+        // A panic there would have been told by its task, and an abort is ours.
         let _ = admin.await;
         Ok(())
     }
 
-    fn proxy(&self, leaving: &Arc<AtomicBool>) -> Proxy {
+    fn proxy(&self, settings: &Arc<ArcSwap<Settings>>, leaving: &Arc<AtomicBool>) -> Proxy {
         Proxy {
             pool: Arc::clone(&self.pool),
-            hash: self.config.hash.clone(),
-            timeouts: self.config.timeouts,
-            retry: self.config.retry,
-            budget: Arc::new(Budget::new(self.config.retry.budget, Instant::now())),
-            clients: self.config.clients,
-            identify: self.config.identify,
+            settings: Arc::clone(settings),
             metrics: self.metrics.clone(),
             access_log: self.access_log.clone(),
             leaving: Arc::clone(leaving),
@@ -256,6 +364,32 @@ impl Balancer {
             ..ServerConf::default()
         })
     }
+}
+
+/// Accepts where TLS is listened for; never ends where it is not.
+async fn accept_tls(front: &Front, listener: Option<&TcpListener>, open: &Drain) {
+    match listener {
+        Some(listener) => front.accept(listener, true, open).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What clients of HTTP/2 may do.
+fn http_2_options(limits: &ClientLimits) -> H2Options {
+    let mut options = default_h2_options();
+    options
+        .max_header_list_size(u32::try_from(limits.heads.bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(HTTP_2_STREAMS_MAX)
+        .initial_window_size(HTTP_2_STREAM_WINDOW)
+        .initial_connection_window_size(HTTP_2_STREAM_WINDOW)
+        .max_send_buffer_size(HTTP_2_SEND_BUFFER);
+    options
+}
+
+fn server_options(limits: &ClientLimits) -> HttpServerOptions {
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(limits.idle);
+    options
 }
 
 /// Time between two looks at what has lasted its time: starts, ejections, beliefs.

@@ -3,7 +3,9 @@
 //! `config/balancer.yaml` is the commented reference.
 
 mod clients;
+mod headers;
 mod retry;
+mod tls;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -12,10 +14,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
+use ipnet::IpNet;
 use strata_node::access_log::Destination;
 use strata_node::config::{Document, Mistakes, Section, Value, choice};
 
-pub use self::clients::ClientLimits;
+pub use self::clients::{ClientLimits, HeadLimits};
+pub use self::tls::{CertificateFiles, TlsConfig};
 use crate::agent::AgentConfig;
 use crate::attempt::RetryLimits;
 use crate::choice::Balance;
@@ -24,6 +28,7 @@ use crate::health::Thresholds;
 use crate::key::KeySource;
 use crate::observe::ObserveConfig;
 use crate::ring::Ring;
+use crate::rules::HeaderRules;
 use crate::zone::{Zone, ZoneConfig};
 
 /// Highest weight of one origin.
@@ -70,6 +75,13 @@ pub struct BalancerConfig {
     pub retry: RetryLimits,
     /// What clients may do. Section `clients`.
     pub clients: ClientLimits,
+    /// Where clients are served with TLS. Section `tls`; default: nowhere.
+    pub tls: Option<TlsConfig>,
+    /// Networks whose connections begin with a PROXY protocol header. Key
+    /// `proxy_protocol.from`; default: none.
+    pub proxy_protocol: Vec<IpNet>,
+    /// What is done to headers. Section `headers`; default: nothing.
+    pub headers: HeaderRules,
     /// How the balancer stops. Section `drain`.
     pub drain: DrainConfig,
     /// Whether answers say which origin gave them, after how many attempts
@@ -192,6 +204,13 @@ fn read(document: &Document) -> Option<BalancerConfig> {
         timeouts: timeouts(root.section("timeouts")),
         retry: retry::read(root.section("retry")),
         clients: clients::read(root.section("clients")),
+        tls: if root.has("tls") {
+            tls::read(root.section("tls"))
+        } else {
+            None
+        },
+        proxy_protocol: tls::proxy_protocol(root.section("proxy_protocol")),
+        headers: headers::read(root.section("headers")),
         drain: drain(root.section("drain")),
         identify: root.or("identify", true),
         access_log: root.or("access_log", Destination::Stdout),

@@ -92,7 +92,12 @@ observe: { errors: 7, titles: 2, window: 3s, ejection: 4s, ejected_max: 50 }
 health: { path: /up, interval: 2s, fast_interval: 90ms, timeout: 300ms, fall: 1, rise: 10, jitter: 0, slow_start: 0 }
 timeouts: { connect: 50ms, response: 3s, send: 2s, unacknowledged: 4s, idle: 5s }
 retry: { attempts: 5, deadline: 9s, budget: 10, floor: 7 }
-clients: { connections: 7, head: 1s, idle: 30s, send: 8s }
+clients: { connections: 7, per_address: 3, head: 1s, head_size: 8KiB, head_fields: 50, idle: 30s, send: 8s, rate: 0 }
+tls: { listen: '0.0.0.0:443', certificates: [{ certificate: a.pem, key: a.key }, { certificate: b.pem, key: b.key }] }
+proxy_protocol: { from: [10.0.0.0/8, '2001:db8::1'] }
+headers:
+  request: [{ set: X-Client, value: '{client}' }, { remove: Cookie }]
+  response: [{ add: X-Served-By, value: strata }]
 drain: { notice: 5s, limit: 90s }
 identify: false
 access_log: off

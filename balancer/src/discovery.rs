@@ -180,6 +180,11 @@ impl Assembly {
             .collect()
     }
 
+    /// Takes over the origins that the configuration names.
+    fn set_fixed(&self, origins: Vec<OriginConfig>) {
+        *self.fixed.lock().unwrap_or_else(PoisonError::into_inner) = origins;
+    }
+
     fn set(&self, source: usize, members: &[OriginConfig]) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = found.get_mut(source) {
@@ -225,6 +230,12 @@ async fn follow(index: usize, mut source: Source, assembly: Arc<Assembly>, pool:
         }
         was_good = asked.is_ok();
     }
+}
+
+/// Takes over the origins that a new configuration names.
+pub(crate) async fn fix(origins: Vec<OriginConfig>, assembly: &Arc<Assembly>, pool: &Arc<Pool>) {
+    assembly.set_fixed(origins);
+    apply("configuration", assembly, pool).await;
 }
 
 /// Gives the pool its members. A ring of many nodes takes milliseconds: not on a thread that others wait for.

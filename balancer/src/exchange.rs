@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
-use crate::attempt::{Ending, Failure, RetryLimits, is_retried};
+use crate::attempt::{Ending, Failure, is_retried};
 use crate::bound::InFlight;
-use crate::budget::Budget;
 use crate::choice::Choice;
 use crate::metrics::{Metrics, Outcome};
 use crate::node::Node;
 use crate::pool::Pick;
 use crate::resume::{Rest, Resumable};
 use crate::ring::Key;
+use crate::settings::Settings;
 
 /// A request from its head to the last byte of its answer.
 #[derive(Debug)]
@@ -22,6 +22,10 @@ pub(crate) struct Exchange {
     /// When the request's head had arrived.
     pub(crate) started: Instant,
     pub(crate) request_id: HeaderValue,
+    /// What is in force for it.
+    pub(crate) settings: Arc<Settings>,
+    /// The `traceparent` of a trace that begins here. `None`: the client's is passed on.
+    pub(crate) trace: Option<HeaderValue>,
     /// `None` until the path has been read and found well formed.
     pub(crate) key: Option<Key>,
     /// From the head's arrival to the head of the answer that was passed on.
@@ -70,11 +74,13 @@ struct Current {
 }
 
 impl Exchange {
-    pub(crate) fn new(request_id: HeaderValue) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let now = Instant::now();
         Self {
             started: now,
-            request_id,
+            request_id: HeaderValue::from_static("-"),
+            settings,
+            trace: None,
             key: None,
             first_byte: None,
             outcome: None,
@@ -91,8 +97,8 @@ impl Exchange {
 
     /// Takes the next attempt out of the budget, unless that has been done.
     /// False: the budget has none left.
-    pub(crate) fn pay(&mut self, budget: &Budget) -> bool {
-        self.paid = self.paid || budget.take(Instant::now());
+    pub(crate) fn pay(&mut self) -> bool {
+        self.paid = self.paid || self.settings.budget.take(Instant::now());
         self.paid
     }
 
@@ -136,16 +142,19 @@ impl Exchange {
     }
 
     /// Time left for one more attempt, if there may be one.
-    pub(crate) fn time_left(&self, limits: &RetryLimits) -> Option<Duration> {
-        limits.time_left(self.waiting_since, Instant::now(), &self.failures)
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.settings
+            .retry
+            .time_left(self.waiting_since, Instant::now(), &self.failures)
     }
 
     /// Whether a status may be held back and another node asked: one more
     /// failure would leave room for an attempt.
-    pub(crate) fn may_fail(&self, failure: Failure, limits: &RetryLimits) -> bool {
+    pub(crate) fn may_fail(&self, failure: Failure) -> bool {
         let mut failures = self.failures.clone();
         failures.push(failure);
-        limits
+        self.settings
+            .retry
             .time_left(self.waiting_since, Instant::now(), &failures)
             .is_some()
     }

@@ -7,39 +7,33 @@
 //! random, is not used; it is here, too, that a connection's first bytes can be
 //! looked at before they are taken for HTTP.
 
-use std::cell::Cell;
+mod connection;
+pub(crate) mod head;
+mod limits;
+mod pace;
+mod proxy_protocol;
+mod stream;
+pub(crate) mod tls;
+
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pingora::apps::HttpServerApp;
-use pingora::protocols::http::ServerSession;
-use pingora::protocols::l4::stream::Stream;
-use pingora::protocols::{GetSocketDigest, SocketDigest};
 use pingora::proxy::HttpProxy;
 use strata_node::shutdown::{Drain, InFlight};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use self::connection::Service;
+use self::limits::Addresses;
+use self::tls::Tls;
 use crate::config::ClientLimits;
 use crate::proxy::Proxy;
 
 /// After a failed accept (such as: out of file descriptors), how long until the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-tokio::task_local! {
-    /// Whether the head of the request that a connection waits for has arrived.
-    static HEAD_ARRIVED: Cell<bool>;
-}
-
-/// Tells the connection that serves this request that its head has arrived.
-pub(crate) fn head_arrived() {
-    // Outside of a connection, as in a test, nobody waits to know.
-    let _ = HEAD_ARRIVED.try_with(|arrived| arrived.set(true));
-}
 
 /// The threads, and the way to them.
 pub(crate) struct Front {
@@ -50,7 +44,6 @@ pub(crate) struct Front {
 }
 
 struct Thread {
-    app: Arc<HttpProxy<Proxy>>,
     queue: mpsc::UnboundedSender<Connection>,
     connections: Drain,
     handle: JoinHandle<()>,
@@ -60,6 +53,7 @@ struct Thread {
 struct Connection {
     stream: std::net::TcpStream,
     remote: SocketAddr,
+    is_tls: bool,
     held: Held,
 }
 
@@ -68,14 +62,6 @@ struct Held {
     _permit: OwnedSemaphorePermit,
     _on_thread: InFlight,
     _in_all: InFlight,
-}
-
-/// What a connection needs to be served. Clones are the same.
-#[derive(Clone)]
-struct Service {
-    app: Arc<HttpProxy<Proxy>>,
-    limits: ClientLimits,
-    closing: watch::Receiver<bool>,
 }
 
 impl Front {
@@ -87,18 +73,22 @@ impl Front {
     pub(crate) fn start(
         count: usize,
         limits: ClientLimits,
+        tls: Option<Tls>,
+        proxy: &Proxy,
         app: impl Fn() -> HttpProxy<Proxy>,
     ) -> io::Result<Self> {
         let (closing, receiver) = watch::channel(false);
+        let connections = limits.connections.get();
+        let addresses = Addresses::new(limits.per_address);
         let service = || Service {
             app: Arc::new(app()),
-            limits,
+            proxy: proxy.clone(),
+            addresses: addresses.clone(),
+            tls: tls.clone(),
             closing: receiver.clone(),
         };
         let threads = (0..count).map(|number| Thread::start(number, service()));
-        let room = Arc::new(Semaphore::new(
-            limits.connections.get().min(Semaphore::MAX_PERMITS),
-        ));
+        let room = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
         Ok(Self {
             threads: threads.collect::<io::Result<_>>()?,
             room,
@@ -107,7 +97,8 @@ impl Front {
     }
 
     /// Takes connections until dropped; each counts in `open` while it lives.
-    pub(crate) async fn accept(&self, listener: &TcpListener, open: &Drain) {
+    /// `is_tls`: they begin with TLS.
+    pub(crate) async fn accept(&self, listener: &TcpListener, is_tls: bool, open: &Drain) {
         loop {
             // Never closed, so this only waits.
             let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else {
@@ -118,7 +109,7 @@ impl Front {
                 .await
                 .and_then(|(stream, remote)| Ok((stream.into_std()?, remote)));
             let handed_over =
-                accepted.and_then(|(stream, remote)| self.hand_over(stream, remote, permit, open));
+                accepted.and_then(|(stream, remote)| self.hand_over(stream, remote, is_tls, permit, open));
             if let Err(error) = handed_over {
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -128,14 +119,14 @@ impl Front {
 
     /// Takes the connections that wait in the system's queue, and closes the
     /// listener: closed with connections in its queue, it would reset them.
-    pub(crate) fn accept_last(&self, listener: TcpListener, open: &Drain) -> io::Result<()> {
+    pub(crate) fn accept_last(&self, listener: TcpListener, is_tls: bool, open: &Drain) -> io::Result<()> {
         // Stays non-blocking, so an empty queue is an error and the end.
         let listener = listener.into_std()?;
         while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
             match listener.accept() {
                 Ok((stream, remote)) => {
                     stream.set_nonblocking(true)?;
-                    self.hand_over(stream, remote, permit, open)?;
+                    self.hand_over(stream, remote, is_tls, permit, open)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -148,6 +139,7 @@ impl Front {
         &self,
         stream: std::net::TcpStream,
         remote: SocketAddr,
+        is_tls: bool,
         permit: OwnedSemaphorePermit,
         open: &Drain,
     ) -> io::Result<()> {
@@ -163,17 +155,19 @@ impl Front {
                 _in_all: open.enter(),
             };
             // A thread ends only when this sender is gone.
-            let _ = thread.queue.send(Connection { stream, remote, held });
+            let _ = thread.queue.send(Connection {
+                stream,
+                remote,
+                is_tls,
+                held,
+            });
         }
         Ok(())
     }
 
     /// Closes idle connections, and the others once their answers have been sent.
-    pub(crate) async fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closing.send_replace(true);
-        for thread in &self.threads {
-            thread.app.http_cleanup().await;
-        }
     }
 
     /// Ends the threads, and with them whatever connections are left. Blocks for a moment.
@@ -192,7 +186,6 @@ impl Thread {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let app = Arc::clone(&service.app);
         let (queue, mut connections) = mpsc::unbounded_channel::<Connection>();
         let handle = std::thread::Builder::new()
             .name(format!("serve-{number}"))
@@ -204,7 +197,6 @@ impl Thread {
                 });
             })?;
         Ok(Self {
-            app,
             queue,
             connections: Drain::new(),
             handle,
@@ -212,52 +204,17 @@ impl Thread {
     }
 }
 
-/// Serves a connection to its end.
+/// Serves a connection to its end, and gives back its places.
 async fn serve(connection: Connection, service: Service) {
-    let Connection { stream, remote, held } = connection;
-    let _held = held;
+    // Held until the end.
+    let Connection {
+        stream,
+        remote,
+        is_tls,
+        held: _held,
+    } = connection;
     // Fails when the client has gone in the meantime.
-    let Ok(stream) = TcpStream::from_std(stream) else {
-        return;
-    };
-    let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
-    // Nothing has been set in a digest just made.
-    let _ = digest.peer_addr.set(Some(remote.into()));
-    let mut stream = Stream::from(stream);
-    stream.set_socket_digest(digest);
-    let mut session = ServerSession::new_http1(Box::new(stream));
-    session.set_keepalive(Some(service.limits.idle.as_secs().max(1)));
-    let mut head_limit = service.limits.head;
-    loop {
-        let request = service.app.process_new_http(session, &service.closing);
-        let Some(reused) = within_head_limit(head_limit, request).await.flatten() else {
-            return;
-        };
-        let (stream, settings) = reused.consume();
-        session = ServerSession::new_http1(stream);
-        if let Some(settings) = settings {
-            settings.apply_to_session(&mut session);
-        }
-        // pingora bounds the wait for each read; this bounds the head as a whole.
-        head_limit = service.limits.idle + service.limits.head;
+    if let Ok(stream) = TcpStream::from_std(stream) {
+        connection::serve(stream, remote, is_tls, service).await;
     }
-}
-
-/// Runs `request`, but drops it when its head has not arrived within `limit`.
-async fn within_head_limit<T>(limit: Duration, request: impl Future<Output = T>) -> Option<T> {
-    HEAD_ARRIVED
-        .scope(Cell::new(false), async {
-            tokio::pin!(request);
-            tokio::select! {
-                biased;
-                result = &mut request => return Some(result),
-                () = tokio::time::sleep(limit) => {}
-            }
-            if HEAD_ARRIVED.with(Cell::get) {
-                Some(request.await)
-            } else {
-                None
-            }
-        })
-        .await
 }

@@ -12,6 +12,7 @@ pub(crate) use self::node::NodeMetrics;
 use self::node::NodeVecs;
 pub(crate) use self::pool::PoolGauges;
 use crate::attempt::Failure;
+use crate::front::head::Refusal;
 
 /// Upper bounds of the time histograms, in seconds.
 const SECONDS: [f64; 14] = [
@@ -46,12 +47,61 @@ impl Outcome {
     }
 }
 
+/// Why a connection was closed before a request was read from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TurnedAway {
+    /// It has no PROXY protocol header, but comes from where all have one.
+    ProxyProtocol,
+    /// TLS could not be set up.
+    Tls,
+    /// What comes before requests took too long.
+    TimedOut,
+    /// Its address has all the connections that it may have.
+    Address,
+}
+
+impl TurnedAway {
+    const ALL: [Self; 4] = [Self::ProxyProtocol, Self::Tls, Self::TimedOut, Self::Address];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::ProxyProtocol => "proxy_protocol",
+            Self::Tls => "tls",
+            Self::TimedOut => "timed_out",
+            Self::Address => "address",
+        }
+    }
+}
+
+/// What is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reload {
+    /// The configuration.
+    Config,
+    /// The certificates.
+    Certificates,
+}
+
+impl Reload {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Certificates => "certificates",
+        }
+    }
+}
+
 /// The metrics of all requests; those of one node are kept with it.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     requests: IntCounterVec,
+    /// Of `requests`, looked up once: nearly all are.
+    answered: IntCounter,
     retries: IntCounterVec,
     budget_spent: IntCounter,
+    refusals: IntCounterVec,
+    turned_away: IntCounterVec,
+    reloads: IntCounterVec,
     duration: Histogram,
     other_zone_body: IntCounterVec,
     nodes: NodeVecs,
@@ -65,16 +115,33 @@ impl Metrics {
     /// When `registry` has them already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let counter = |name, help, labels: &[&str]| counters(registry, name, help, labels);
+        let requests = counter(
+            "strata_balancer_requests_total",
+            "Requests by how they ended for the client.",
+            &["outcome"],
+        )?;
         let metrics = Self {
-            requests: counter(
-                "strata_balancer_requests_total",
-                "Requests by how they ended for the client.",
-                &["outcome"],
-            )?,
+            answered: requests.with_label_values(&[Outcome::Answered.label()]),
+            requests,
             retries: counter(
                 "strata_balancer_retries_total",
                 "Attempts that followed a failed one, by why that failed.",
                 &["reason"],
+            )?,
+            refusals: counter(
+                "strata_balancer_refused_heads_total",
+                "Requests refused by their heads, by what is wrong with them.",
+                &["reason"],
+            )?,
+            turned_away: counter(
+                "strata_balancer_turned_away_total",
+                "Connections closed before a request was read, by why.",
+                &["reason"],
+            )?,
+            reloads: counter(
+                "strata_balancer_reloads_total",
+                "Times that files were read again, by what they hold and what came of it.",
+                &["what", "result"],
             )?,
             budget_spent: IntCounter::new(
                 "strata_balancer_retry_budget_spent_total",
@@ -93,6 +160,18 @@ impl Metrics {
         };
         registry.register(Box::new(metrics.duration.clone()))?;
         registry.register(Box::new(metrics.budget_spent.clone()))?;
+        // There from the start, so that a first one shows as a rise.
+        for refusal in Refusal::ALL {
+            metrics.refusals.with_label_values(&[refusal.label()]);
+        }
+        for reason in TurnedAway::ALL {
+            metrics.turned_away.with_label_values(&[reason.label()]);
+        }
+        for what in [Reload::Config, Reload::Certificates] {
+            for result in ["applied", "refused"] {
+                metrics.reloads.with_label_values(&[what.label(), result]);
+            }
+        }
         Ok(metrics)
     }
 
@@ -112,8 +191,24 @@ impl Metrics {
     }
 
     pub(crate) fn request(&self, outcome: Outcome, seconds: f64) {
-        self.requests.with_label_values(&[outcome.label()]).inc();
+        match outcome {
+            Outcome::Answered => self.answered.inc(),
+            _ => self.requests.with_label_values(&[outcome.label()]).inc(),
+        }
         self.duration.observe(seconds);
+    }
+
+    pub(crate) fn refusal(&self, refusal: Refusal) {
+        self.refusals.with_label_values(&[refusal.label()]).inc();
+    }
+
+    pub(crate) fn turned_away(&self, reason: TurnedAway) {
+        self.turned_away.with_label_values(&[reason.label()]).inc();
+    }
+
+    pub(crate) fn reloaded(&self, what: Reload, applied: bool) {
+        let result = if applied { "applied" } else { "refused" };
+        self.reloads.with_label_values(&[what.label(), result]).inc();
     }
 
     /// Counts an attempt that the budget did not allow.

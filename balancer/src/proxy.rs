@@ -1,9 +1,11 @@
 //! Pingora's way through a request: thin, what it decides is decided elsewhere.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -15,23 +17,29 @@ use strata_node::access_log::AccessLog;
 use strata_node::headers;
 
 use crate::access::{self, Line};
-use crate::attempt::{Ending, Failure, RetryLimits};
-use crate::budget::Budget;
+use crate::attempt::{Ending, Failure};
 use crate::check::said_load;
-use crate::config::{ClientLimits, Timeouts};
 use crate::exchange::Exchange;
-use crate::front;
-use crate::key::KeySource;
+use crate::front::head::Refusal;
 use crate::metrics::{Metrics, Outcome};
 use crate::observe::Evidence;
 use crate::peer::peer;
 use crate::pool::Pool;
 use crate::reply::{self, Reply};
 use crate::resume::{self, Resumable};
+use crate::rules::Context;
+use crate::settings::Settings;
+use crate::trace;
 use strata_node::request_id;
 
-/// How the balancer names itself in `Via`. RFC 9110 §7.6.3.
-const VIA: &str = "1.1 strata";
+/// How the balancer names itself in `Via`, with the version that it was asked in. RFC 9110 §7.6.3.
+fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
+        Version::HTTP_2 => "2.0 strata",
+        Version::HTTP_10 => "1.0 strata",
+        _ => "1.1 strata",
+    })
+}
 
 /// Fields that concern one connection only and are not passed on. RFC 9110 §7.6.1.
 ///
@@ -42,12 +50,7 @@ const HOP_BY_HOP: [&str; 4] = ["keep-alive", "proxy-connection", "te", "upgrade"
 #[derive(Clone)]
 pub(crate) struct Proxy {
     pub(crate) pool: Arc<Pool>,
-    pub(crate) hash: KeySource,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) retry: RetryLimits,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) clients: ClientLimits,
-    pub(crate) identify: bool,
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: AccessLog,
     /// Set when the balancer wants its clients to leave.
@@ -59,21 +62,23 @@ impl ProxyHttp for Proxy {
     type CTX = Exchange;
 
     fn new_ctx(&self) -> Exchange {
-        Exchange::new(HeaderValue::from_static("-"))
+        Exchange::new(self.settings.load_full())
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
     async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
-        front::head_arrived();
-        self.budget.request();
+        exchange.settings.budget.request();
         exchange.request_id = request_id::keep_or_make(session.get_header(request_id::HEADER));
+        if trace::given(&session.req_header().headers).is_none() {
+            exchange.trace = Some(trace::begin(&exchange.request_id));
+        }
         session.set_pipelining_enabled(true);
-        session.set_write_timeout(Some(self.clients.send));
+        session.set_write_timeout(Some(exchange.settings.clients.send));
         // Only a connection that the client wants to keep: HTTP/1.0 has to ask for it.
         if session.get_keepalive().is_some() {
             let leaving = self.leaving.load(Ordering::Relaxed);
-            session.set_keepalive((!leaving).then_some(self.clients.idle.as_secs().max(1)));
+            session.set_keepalive((!leaving).then_some(exchange.settings.clients.idle.as_secs().max(1)));
         }
         Ok(())
     }
@@ -85,7 +90,7 @@ impl ProxyHttp for Proxy {
             Err(reply) => reply,
         };
         exchange.outcome = Some(Outcome::Refused);
-        reply.send(session, exchange, self.identify).await?;
+        reply.send(session, exchange).await?;
         Ok(true)
     }
 
@@ -93,22 +98,28 @@ impl ProxyHttp for Proxy {
     async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
         let none = || Error::explain(ErrorType::HTTPStatus(503), "no origin is left to ask").into_in();
         let key = exchange.key.ok_or_else(none)?;
-        let time_left = exchange.time_left(&self.retry).ok_or_else(none)?;
+        let time_left = exchange.time_left().ok_or_else(none)?;
         let pick = self.pool.pick(key, exchange.tried()).ok_or_else(none)?;
         let generation = pick.node.generation();
-        let peer = peer(&pick.node, generation, &self.timeouts, time_left);
+        let peer = peer(&pick.node, generation, &exchange.settings.timeouts, time_left);
         exchange.begin(pick, generation, &self.metrics);
         Ok(peer)
     }
 
     async fn upstream_request_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         request: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
         request.insert_header(request_id::HEADER, exchange.request_id.clone())?;
-        request.append_header(header::VIA, VIA)?;
+        request.append_header(header::VIA, via(session.req_header().version))?;
+        if let Some(trace) = &exchange.trace {
+            request.insert_header(trace::PARENT, trace.clone())?;
+            request.remove_header(&trace::STATE);
+        }
+        let rules = &exchange.settings.headers;
+        rules.apply_to_request(request, context(session, exchange))?;
         if let Some(rest) = exchange.rest() {
             for name in &resume::NOT_FOR_THE_REST {
                 request.remove_header(name);
@@ -170,7 +181,7 @@ impl ProxyHttp for Proxy {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
@@ -178,10 +189,11 @@ impl ProxyHttp for Proxy {
             return Ok(());
         }
         response.insert_header(request_id::HEADER, exchange.request_id.clone())?;
-        if self.identify {
+        if exchange.settings.identify {
             reply::identify(response, exchange)?;
         }
-        Ok(())
+        let rules = &exchange.settings.headers;
+        rules.apply_to_response(response, context(session, exchange))
     }
 
     fn fail_to_connect(
@@ -233,11 +245,7 @@ impl ProxyHttp for Proxy {
                 });
             exchange.outcome = Some(Outcome::Exhausted);
             session.set_keepalive(None);
-            if Reply::exhausted(status)
-                .send(session, exchange, self.identify)
-                .await
-                .is_err()
-            {
+            if Reply::exhausted(status).send(session, exchange).await.is_err() {
                 exchange.outcome = Some(Outcome::ClientGone);
             }
         }
@@ -280,8 +288,10 @@ impl ProxyHttp for Proxy {
             let request_id = exchange.request_id.to_str().unwrap_or_default();
             tracing::warn!(request_id, node, status, outcome = outcome.label(), %error, "request failed");
         }
-        self.access_log
-            .write(&Line::new(session, exchange, status, outcome));
+        if self.access_log.is_on() {
+            let line = Line::new(session, exchange, status, outcome);
+            self.access_log.write(&line);
+        }
     }
 
     // Failures are logged once, in `logging`, and counted by reason.
@@ -296,6 +306,26 @@ impl ProxyHttp for Proxy {
 }
 
 impl Proxy {
+    /// Refuses a request by its head, which may be anything: counts and logs
+    /// it, and returns what the client is to be told.
+    pub(crate) fn refuse(&self, client: SocketAddr, method: &str, target: &str, refusal: Refusal) -> String {
+        let request_id = request_id::make();
+        let request_id = request_id.to_str().unwrap_or_default();
+        self.metrics.refusal(refusal);
+        self.metrics.request(Outcome::Refused, 0.0);
+        let client = client.into();
+        let line = Line::refused(&client, method, target, refusal, request_id);
+        self.access_log.write(&line);
+        let (status, text) = (refusal.status(), refusal.text());
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
+             cache-control: no-store\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n{}",
+            text.len(),
+            // An answer to HEAD is its head.
+            if method == "HEAD" { "" } else { text },
+        )
+    }
+
     /// Checks a request and finds its key.
     fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> std::result::Result<(), Reply> {
         let has_body = !session.is_body_empty();
@@ -308,7 +338,8 @@ impl Proxy {
             return Err(Reply::BODY);
         }
         let path = path(request).ok_or(Reply::PATH)?;
-        exchange.key = Some(self.hash.key(path, &request.headers).map_err(|_| Reply::PATH)?);
+        let key = exchange.settings.hash.key(path, &request.headers);
+        exchange.key = Some(key.map_err(|_| Reply::PATH)?);
         Ok(())
     }
 
@@ -316,13 +347,13 @@ impl Proxy {
     fn may_ask_another(&self, exchange: &mut Exchange, failure: Failure) -> bool {
         let mut tried = exchange.tried().to_vec();
         tried.extend(exchange.node().cloned());
-        let may_follow = exchange.may_fail(failure, &self.retry) && self.pool.has_untried(&tried);
+        let may_follow = exchange.may_fail(failure) && self.pool.has_untried(&tried);
         may_follow && self.pay(exchange)
     }
 
     /// Takes an attempt out of the budget. False: it is spent, and the request fails for that.
     fn pay(&self, exchange: &mut Exchange) -> bool {
-        let paid = exchange.pay(&self.budget);
+        let paid = exchange.pay();
         if !paid {
             self.metrics.budget_spent();
         }
@@ -356,17 +387,26 @@ impl Proxy {
             self.pool
                 .observe(&last.node, key, Evidence::of(last.ending, None));
         }
-        may_follow &= exchange.time_left(&self.retry).is_some() && self.pool.has_untried(exchange.tried());
+        may_follow &= exchange.time_left().is_some() && self.pool.has_untried(exchange.tried());
         if may_follow {
             if answering {
                 // The client would have to ask for everything again: that is no cheaper.
-                self.budget.overdraw(Instant::now());
+                exchange.settings.budget.overdraw(Instant::now());
             } else if failure != Failure::Stale {
                 may_follow = self.pay(exchange);
             }
         }
         error.set_retry(may_follow);
         error
+    }
+}
+
+/// What the values of header rules may name.
+fn context<'r>(session: &Session, exchange: &'r Exchange) -> Context<'r> {
+    let client = session.client_addr().and_then(|client| client.as_inet());
+    Context {
+        client: client.map(SocketAddr::ip),
+        request_id: &exchange.request_id,
     }
 }
 

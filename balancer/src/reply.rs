@@ -56,12 +56,7 @@ impl Reply {
     }
 
     /// Sends the reply. The connection stays usable where pingora finds it so.
-    pub(crate) async fn send(
-        self,
-        session: &mut Session,
-        exchange: &Exchange,
-        identify: bool,
-    ) -> pingora::Result<()> {
+    pub(crate) async fn send(self, session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
         let mut head = ResponseHeader::build(self.status, Some(8))?;
         head.insert_header(header::CONTENT_TYPE, "text/plain; charset=utf-8")?;
         head.insert_header(header::CONTENT_LENGTH, self.text.len())?;
@@ -74,8 +69,8 @@ impl Reply {
             }
             _ => {}
         }
-        if identify {
-            self::identify(&mut head, exchange)?;
+        if exchange.settings.identify {
+            identify(&mut head, exchange)?;
         }
         let is_head = session.req_header().method == http::Method::HEAD;
         session.write_response_header(Box::new(head), is_head).await?;

@@ -114,6 +114,11 @@ impl AccessLog {
         })
     }
 
+    /// Whether lines go anywhere: those that do not need not be made.
+    pub fn is_on(&self) -> bool {
+        self.queue.is_some()
+    }
+
     /// Writes one line. Never blocks; a line that finds the queue full is dropped and counted.
     pub fn write(&self, line: &impl Serialize) {
         let Some(queue) = &self.queue else { return };

@@ -26,10 +26,37 @@ pub fn keep_or_make(given: Option<&HeaderValue>) -> HeaderValue {
 }
 
 /// 32 hexadecimal digits that no other request of this process has.
-fn make() -> HeaderValue {
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let id = format!("{:016x}{:016x}", SEED.hash_one(count), SEED.hash_one(!count));
-    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("-"))
+#[must_use]
+pub fn make() -> HeaderValue {
+    let mut id = [0; 32];
+    let (first, rest) = id.split_at_mut(16);
+    first.copy_from_slice(&hexadecimal(word()));
+    rest.copy_from_slice(&hexadecimal(word()));
+    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("-"))
+}
+
+/// A number that this process has not given out before, and that tells nobody the next.
+#[must_use]
+pub fn word() -> u64 {
+    SEED.hash_one(COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A number's 16 lower-case hexadecimal digits: once a request, so without the machinery of formatting.
+#[must_use]
+pub fn hexadecimal(word: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (index, byte) in word.to_be_bytes().into_iter().enumerate() {
+        for (digit, nibble) in [(0, byte >> 4), (1, byte & 15)] {
+            if let Some(place) = digits.get_mut(2 * index + digit) {
+                *place = if nibble < 10 {
+                    b'0' + nibble
+                } else {
+                    b'a' + (nibble - 10)
+                };
+            }
+        }
+    }
+    digits
 }
 
 fn is_plain(id: &[u8]) -> bool {
@@ -44,6 +71,13 @@ mod tests {
     fn a_plain_id_is_kept() {
         let given = HeaderValue::from_static("Root=1-67891233-abcdef012345678912345678");
         assert_eq!(keep_or_make(Some(&given)), given);
+    }
+
+    #[test]
+    fn numbers_are_written_as_everywhere() {
+        for word in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX, word()] {
+            assert_eq!(hexadecimal(word), format!("{word:016x}").as_bytes(), "{word}");
+        }
     }
 
     #[test]

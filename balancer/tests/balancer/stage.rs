@@ -1,6 +1,7 @@
 //! A balancer with its origins, started and reachable.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use prometheus::Registry;
 use serde_json::Value;
 use strata_balancer::health::Health;
 use strata_balancer::pool::Pool;
-use strata_balancer::{Balancer, BalancerConfig, BalancerError};
+use strata_balancer::{Balancer, BalancerConfig, BalancerError, ConfigSource};
 use strata_node::config::Document;
 use strata_node::shutdown::Shutdown;
 use tempfile::TempDir;
@@ -31,8 +32,10 @@ pub(crate) struct Stage {
     pub(crate) pool: Arc<Pool>,
     pub(crate) shutdown: Shutdown,
     pub(crate) run: JoinHandle<Result<(), BalancerError>>,
+    /// Where TLS is spoken, if it is.
+    pub(crate) tls: Option<SocketAddr>,
+    pub(crate) folder: TempDir,
     registry: Registry,
-    folder: TempDir,
 }
 
 impl Stage {
@@ -64,17 +67,35 @@ impl Stage {
             origins.push(Origin::start(id, Act::Serve).await);
         }
         let addresses: Vec<SocketAddr> = origins.iter().map(|origin| origin.address).collect();
-        Self::in_front_of(&addresses, origins, more, odd).await
+        let folder = tempfile::tempdir().unwrap();
+        Self::in_front_of(folder, &addresses, origins, more, odd).await
+    }
+
+    /// The same in a folder that holds what `more` names. `FOLDER` there stands for it.
+    pub(crate) async fn with_files(count: usize, more: &str, folder: TempDir) -> Self {
+        let mut origins = Vec::new();
+        for id in IDS.iter().take(count) {
+            origins.push(Origin::start(id, Act::Serve).await);
+        }
+        let addresses: Vec<SocketAddr> = origins.iter().map(|origin| origin.address).collect();
+        let more = more.replace("FOLDER", &folder.path().display().to_string());
+        Self::in_front_of(folder, &addresses, origins, &more, String::new()).await
     }
 
     /// One more balancer in front of the same origins.
     pub(crate) async fn beside(other: &Self, more: &str) -> Self {
         let addresses: Vec<SocketAddr> = other.origins.iter().map(|origin| origin.address).collect();
-        Self::in_front_of(&addresses, Vec::new(), more, String::new()).await
+        let folder = tempfile::tempdir().unwrap();
+        Self::in_front_of(folder, &addresses, Vec::new(), more, String::new()).await
     }
 
-    async fn in_front_of(addresses: &[SocketAddr], origins: Vec<Origin>, more: &str, odd: String) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    async fn in_front_of(
+        folder: TempDir,
+        addresses: &[SocketAddr],
+        origins: Vec<Origin>,
+        more: &str,
+        odd: String,
+    ) -> Self {
         let log = folder.path().join("access.log");
         let mut text = format!(
             "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\naccess_log: {}\norigins:\n",
@@ -85,10 +106,19 @@ impl Stage {
         }
         text.push_str(&odd);
         text.push_str(more);
-        let document = Document::parse("test.yaml", &text, Vec::new()).unwrap();
-        let config = BalancerConfig::from_document(document).unwrap();
+        let path = folder.path().join("balancer.yaml");
+        std::fs::write(&path, &text).unwrap();
+        let source = ConfigSource {
+            path: Some(path.clone()),
+            read: Box::new(move || {
+                Document::read(Some(&path), Vec::new()).and_then(BalancerConfig::from_document)
+            }),
+        };
+        let config = (source.read)().unwrap();
         let registry = Registry::new();
         let balancer = Balancer::bind(config, registry.clone()).await.unwrap();
+        let balancer = balancer.reloads_from(source);
+        let tls = balancer.tls_address().unwrap();
         let (address, admin) = (balancer.address().unwrap(), balancer.admin_address().unwrap());
         let pool = Arc::clone(balancer.pool());
         let shutdown = Shutdown::new();
@@ -100,8 +130,9 @@ impl Stage {
             pool,
             shutdown,
             run,
-            registry,
+            tls,
             folder,
+            registry,
         };
         stage
             .until("all checked", |stage| {
@@ -113,6 +144,11 @@ impl Stage {
             })
             .await;
         stage
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("balancer.yaml")
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,226 @@
+//! One client's connection, from its first byte to its last.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Buf as _;
+use pingora::apps::{HttpServerApp, ServerApp as _};
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::HttpProxy;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::head::{self, Refusal};
+use super::limits::Addresses;
+use super::pace::{Pace, PaceLimits};
+use super::proxy_protocol;
+use super::stream::{ClientStream, Wire};
+use super::tls::Tls;
+use crate::config::ClientLimits;
+use crate::metrics::TurnedAway;
+use crate::proxy::Proxy;
+
+/// How much of what a refused client goes on sending is read, and for how long,
+/// before the connection is closed: closed at once, it would be reset, and the
+/// client might never see why.
+const LINGER_BYTES_MAX: usize = 64 << 10;
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
+/// What a connection needs to be served. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) app: Arc<HttpProxy<Proxy>>,
+    pub(super) proxy: Proxy,
+    pub(super) addresses: Addresses,
+    pub(super) tls: Option<Tls>,
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+impl Service {
+    /// What clients may do at this moment.
+    fn limits(&self) -> ClientLimits {
+        self.proxy.settings.load().clients
+    }
+}
+
+/// How long a request is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    until: Instant,
+    /// Only for its first byte.
+    is_idle: bool,
+}
+
+/// What the wait for a request ends with.
+enum Next {
+    /// So many bytes of what has been read.
+    Head(usize),
+    /// The client goes on in HTTP/2.
+    Http2,
+    /// Nothing more comes, or is to come.
+    End,
+    Refused(Refusal),
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, mut service: Service) {
+    let limits = service.limits();
+    let started = Instant::now();
+    let metrics = service.proxy.metrics.clone();
+    let set_up = set_up(stream, remote, is_tls, &service);
+    let (wire, client) = match tokio::time::timeout(limits.head, set_up).await {
+        Ok(Ok(set_up)) => set_up,
+        Ok(Err(reason)) => return metrics.turned_away(reason),
+        Err(_) => return metrics.turned_away(TurnedAway::TimedOut),
+    };
+    let Ok(_place) = service.addresses.enter(client.ip()) else {
+        return metrics.turned_away(TurnedAway::Address);
+    };
+    let pace = Pace::new(PaceLimits {
+        rate: limits.rate,
+        window: limits.send,
+    });
+    let mut stream = Box::new(ClientStream::new(wire, client, pace));
+    if stream.chose_http_2() {
+        stream.open();
+        service.app.process_new(stream, &service.closing).await;
+        return;
+    }
+    let mut wait = Wait {
+        until: started + limits.head,
+        is_idle: false,
+    };
+    loop {
+        let size = match next(&mut stream, wait, &mut service).await {
+            Next::Head(size) => size,
+            Next::Http2 => {
+                stream.open();
+                service.app.process_new(stream, &service.closing).await;
+                return;
+            }
+            Next::End => return,
+            Next::Refused(refusal) => return refuse(*stream, client, refusal, &service).await,
+        };
+        let whole = stream.read.len() == size;
+        let head = if whole {
+            std::mem::take(&mut stream.read)
+        } else {
+            stream.read.split_to(size)
+        };
+        stream.restart();
+        let mut session = ServerSession::new_http1(stream);
+        session.set_pipelined_prefix(head);
+        let Some(reused) = service.app.process_new_http(session, &service.closing).await else {
+            return;
+        };
+        let (io, _) = reused.consume();
+        // What went in comes out.
+        let Ok(back) = io.into_any().downcast::<ClientStream>() else {
+            return;
+        };
+        stream = back;
+        wait = Wait {
+            until: Instant::now() + limits.idle,
+            is_idle: true,
+        };
+    }
+}
+
+/// Finds out who the client is, and sets up TLS.
+async fn set_up(
+    mut stream: TcpStream,
+    remote: SocketAddr,
+    is_tls: bool,
+    service: &Service,
+) -> Result<(Wire, SocketAddr), TurnedAway> {
+    let mut client = remote;
+    if proxy_protocol::is_trusted(&service.proxy.settings.load().proxy_protocol, remote.ip()) {
+        let named = proxy_protocol::read(&mut stream).await;
+        let named = named.inspect_err(|error| tracing::debug!(%remote, %error, "connection turned away"));
+        client = named.map_err(|_| TurnedAway::ProxyProtocol)?.unwrap_or(remote);
+    }
+    match &service.tls {
+        Some(tls) if is_tls => {
+            let stream = tls.acceptor().accept(stream).await;
+            let stream = stream.inspect_err(|error| tracing::debug!(%client, %error, "no TLS"));
+            let stream = stream.map_err(|_| TurnedAway::Tls)?;
+            Ok((Wire::Tls(Box::new(stream)), client))
+        }
+        _ => Ok((Wire::Plain(stream), client)),
+    }
+}
+
+/// Waits for the next request's head: an idle connection for its first byte,
+/// and from then on for as long as a head may take.
+async fn next(stream: &mut ClientStream, mut wait: Wait, service: &mut Service) -> Next {
+    let ClientLimits {
+        head: limit, heads, ..
+    } = service.limits();
+    let mut looked_at = 0;
+    loop {
+        // Empty lines before a request line are not minded. RFC 9112 §2.2.
+        while stream.read.starts_with(b"\r\n") {
+            stream.read.advance(2);
+        }
+        if let Some(size) = head::end(&stream.read, looked_at) {
+            let head = stream.read.get(..size).unwrap_or_default();
+            if head == head::HTTP_2 {
+                return Next::Http2;
+            }
+            return match head::check(head, heads) {
+                Ok(()) => Next::Head(size),
+                Err(refusal) => Next::Refused(refusal),
+            };
+        }
+        if heads.bytes <= stream.read.len() {
+            return Next::Refused(head::too_large(&stream.read, heads));
+        }
+        if wait.is_idle && !stream.read.is_empty() {
+            wait = Wait {
+                until: Instant::now() + limit,
+                is_idle: false,
+            };
+        }
+        looked_at = stream.read.len().saturating_sub(2);
+        let idle = stream.read.is_empty();
+        tokio::select! {
+            biased;
+            read = stream.read_more() => {
+                if !matches!(read, Ok(1..)) {
+                    return Next::End;
+                }
+            }
+            // A request that has begun to arrive is still served.
+            Ok(_) = service.closing.wait_for(|closing| *closing), if idle => return Next::End,
+            () = tokio::time::sleep_until(wait.until.into()) => {
+                return if idle { Next::End } else { Next::Refused(Refusal::TimedOut) };
+            }
+        }
+    }
+}
+
+/// Tells a client why its request is not taken, and the access log that it was not.
+async fn refuse(mut stream: ClientStream, client: SocketAddr, refusal: Refusal, service: &Service) {
+    let (method, target) = head::shown(&stream.read);
+    let answer = service.proxy.refuse(client, &method, &target, refusal);
+    let told = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        stream.read.clear();
+        let mut left = LINGER_BYTES_MAX;
+        while left != 0 {
+            let size = stream.read_more().await?;
+            stream.read.clear();
+            if size == 0 {
+                break;
+            }
+            left = left.saturating_sub(size);
+        }
+        io::Result::Ok(())
+    };
+    // A client that has gone, or never ends, has been told as well as may be.
+    let _ = tokio::time::timeout(LINGER_TIME, told).await;
+}
