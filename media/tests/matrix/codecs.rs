@@ -13,6 +13,7 @@ const INDEXED: (&str, &str) = (
     "-movflags dash+frag_keyframe+delay_moov+global_sidx -f mp4",
     "cmfv",
 );
+const SMOOTH: (&str, &str) = ("-f ismv", "ismv");
 
 const MP4: [(&str, &str); 4] = [PROGRESSIVE, FAST_START, FRAGMENTS, INDEXED];
 
@@ -22,17 +23,73 @@ fn in_containers(codec: &str, containers: &[(&str, &'static str)], formats: &[Fo
         let is_sound = !codec.contains("-c:v") && options.contains("frag");
         let length = if is_sound { "-frag_duration 1000000" } else { "" };
         let recipe = Recipe::new(format!("{codec} {length} {options}"), ending);
-        check(&[recipe], Times::AsRead, formats);
+        let times = if ending.starts_with("is") {
+            Times::FromTheFirst
+        } else {
+            Times::AsRead
+        };
+        check(&[recipe], times, formats);
     }
+}
+
+#[test]
+fn h264() {
+    let codec = format!("{VIDEO} {X264}");
+    in_containers(&codec, &MP4, &ALL);
+    in_containers(&codec, &[QUICKTIME, SMOOTH], &ALL);
 }
 
 const X265: &str =
     "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=25:min-keyint=25:bframes=2:scenecut=0";
 
 #[test]
+fn h265_by_both_its_names() {
+    for tag in ["hvc1", "hev1"] {
+        let codec = format!("{VIDEO} {X265} -tag:v {tag}");
+        in_containers(&codec, &MP4, &ALL);
+        in_containers(&codec, &[QUICKTIME], &ALL);
+    }
+}
+
+#[test]
+fn av1() {
+    let codec = format!("{VIDEO} -c:v libaom-av1 -cpu-used 8 -g 25 -crf 50");
+    // Before its first fragment ffmpeg knows no configuration.
+    in_containers(&codec, &[PROGRESSIVE, FAST_START, INDEXED], &[Dash, Hls]);
+}
+
+#[test]
 fn vp9() {
     let codec = format!("{VIDEO} -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 25 -crf 50");
     in_containers(&codec, &MP4, &[Dash, Hls]);
+}
+
+#[test]
+fn aac() {
+    let codec = format!("{SOUND} {AAC}");
+    in_containers(&codec, &MP4, &ALL);
+    in_containers(
+        &codec,
+        &[QUICKTIME, ("-frag_duration 1000000 -f ismv", "isma")],
+        &ALL,
+    );
+}
+
+#[test]
+fn aac_in_surround() {
+    in_containers(&format!("{SOUND} {AAC} -ac 6"), &MP4, &ALL);
+}
+
+#[test]
+fn dolby_digital() {
+    let codec = format!("{SOUND} -c:a ac3 -b:a 128k");
+    in_containers(&codec, &[PROGRESSIVE, FAST_START], &ALL);
+}
+
+#[test]
+fn dolby_digital_plus() {
+    let codec = format!("{SOUND} -c:a eac3 -ac 6 -b:a 192k");
+    in_containers(&codec, &[PROGRESSIVE, FAST_START], &ALL);
 }
 
 #[test]
@@ -43,6 +100,13 @@ fn opus() {
 #[test]
 fn flac() {
     in_containers(&format!("{SOUND} -c:a flac -strict -2"), &MP4, &[Dash, Hls]);
+}
+
+#[test]
+fn mp3() {
+    let codec = format!("{SOUND} -c:a libmp3lame -b:a 32k");
+    in_containers(&codec, &MP4, &ALL);
+    in_containers(&codec, &[QUICKTIME], &ALL);
 }
 
 #[test]

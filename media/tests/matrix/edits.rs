@@ -29,3 +29,13 @@ fn tracks_of_unequal_length() {
         );
     }
 }
+
+#[test]
+fn a_file_cut_in_the_middle_of_a_group_of_pictures() {
+    // Others refer to pictures that are cut off, of which decoders complain.
+    for order in ["-bf 0", "-bf 2"] {
+        let whole = Recipe::muxed(order).path();
+        let cut = format!("-ss 1.32 -i {} -c copy", whole.display());
+        check(&[Recipe::mp4(cut)], Times::AsRead, &ALL);
+    }
+}

@@ -18,12 +18,16 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test binary have no outside")]
 
+mod changes;
 #[path = "../ts/checker.rs"]
 mod checker;
 mod codecs;
 #[path = "../ts/compare.rs"]
 mod compare;
 mod edits;
+#[allow(dead_code, reason = "this test binary uses a part of it")]
+#[path = "../fragments/film.rs"]
+mod film;
 mod fmp4;
 mod forms;
 mod parsers;
@@ -39,6 +43,7 @@ mod support;
 mod title;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use strata_media::codec::MediaKind;
@@ -70,7 +75,12 @@ const ALL: [Format; 4] = [Dash, Hls, HlsTs, Smooth];
 /// Makes the sources, and compares every track before and after in every format; each
 /// has to be offered in `formats` and in no other.
 fn check(recipes: &[Recipe], times: Times, formats: &[Format]) {
-    let title = Title::of_files(recipes.iter().map(Recipe::path).collect(), TARGET);
+    check_files(recipes.iter().map(Recipe::path).collect(), times, formats);
+}
+
+/// As [`check`], of files that are there.
+fn check_files(paths: Vec<PathBuf>, times: Times, formats: &[Format]) {
+    let title = Title::of_files(paths, TARGET);
     let presentation = &title.presentation;
     assert_eq!(presentation.skipped, []);
     assert_eq!(presentation.warnings, []);
