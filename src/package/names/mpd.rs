@@ -179,7 +179,10 @@ fn by_duration(duration: u64, timescale: u64, seconds: f64) -> anyhow::Result<us
     // A segment that would start where the presentation ends is none.
     while f64::from(count) * each + 1e-4 < seconds {
         count += 1;
-        ensure!(usize::try_from(count)? < FILES_MAX, "more than {FILES_MAX} segments");
+        ensure!(
+            usize::try_from(count)? < FILES_MAX,
+            "more than {FILES_MAX} segments"
+        );
     }
     Ok(usize::try_from(count)?)
 }
