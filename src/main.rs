@@ -5,6 +5,7 @@ mod cache;
 mod check;
 mod inspect;
 mod ism;
+mod loadtest;
 mod local_file;
 mod node;
 mod origin;
@@ -39,6 +40,7 @@ enum Command {
     Check(check::Arguments),
     Inspect(inspect::Arguments),
     Ism(ism::Arguments),
+    Loadtest(loadtest::Arguments),
     Package(package::Arguments),
     Version(version::Arguments),
 }
@@ -51,6 +53,10 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Ism(arguments) => ism::run(&arguments),
+        Command::Loadtest(arguments) => match loadtest::run(&arguments) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Package(arguments) => package::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
     };

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use strata_node::exposition::Exposition;
 
 /// How long a node on the same machine may take to answer.
 const TIMEOUT: Duration = Duration::from_millis(800);
@@ -16,41 +17,22 @@ const TIMEOUT: Duration = Duration::from_millis(800);
 /// The largest page read.
 const PAGE_BYTES_MAX: usize = 4 << 20;
 
-/// A page in the Prometheus text format.
+/// A page of metrics.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    text: String,
+    page: Exposition,
 }
 
 impl Metrics {
     /// The sum of a metric's series whose labels have these values; 0 when
     /// there is none. Counts of this demo are far below 2^53.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
-        let values = self.text.lines().filter_map(|line| {
-            let rest = line.strip_prefix(name)?;
-            let (found, value) = match rest.strip_prefix('{') {
-                Some(rest) => rest.split_once("} ")?,
-                None => ("", rest.strip_prefix(' ')?),
-            };
-            let matches = |(label, value): &(&str, &str)| {
-                found.split("\",").any(|pair| {
-                    pair.split_once("=\"")
-                        .is_some_and(|(key, text)| key == *label && text.trim_end_matches('"') == *value)
-                })
-            };
-            labels
-                .iter()
-                .all(matches)
-                .then(|| value.trim().parse::<f64>().ok())
-                .flatten()
-        });
-        let sum: f64 = values.sum();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "`as` saturates, and the values are counts"
         )]
-        let count = sum as u64;
+        let count = self.page.sum(name, labels) as u64;
         count
     }
 }
@@ -72,7 +54,9 @@ impl Scraper {
     pub(crate) async fn metrics(&self, admin: SocketAddr) -> anyhow::Result<Metrics> {
         let (status, text) = self.get(admin, "/metrics").await?;
         anyhow::ensure!(status.is_success(), "{admin} answered {status}");
-        Ok(Metrics { text })
+        Ok(Metrics {
+            page: Exposition::new(text),
+        })
     }
 
     /// Whether `/readyz` says so.
@@ -91,49 +75,5 @@ impl Scraper {
             Ok((status, String::from_utf8_lossy(&body).into_owned()))
         };
         tokio::time::timeout(TIMEOUT, answer).await.context("timed out")?
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PAGE: &str = "\
-# HELP strata_requests_total Requests.
-# TYPE strata_requests_total counter
-strata_requests_total{node=\"a1\",ending=\"answered\"} 40
-strata_requests_total{node=\"a1\",ending=\"failed\"} 2
-strata_requests_total{node=\"a11\",ending=\"answered\"} 500
-strata_requests_total_other{node=\"a1\"} 9000
-strata_in_flight 3
-";
-
-    fn check(name: &str, labels: &[(&str, &str)], expected: u64) {
-        assert_eq!(
-            Metrics {
-                text: PAGE.to_owned()
-            }
-            .sum(name, labels),
-            expected,
-            "{name} {labels:?}"
-        );
-    }
-
-    #[test]
-    fn series_are_summed_over_the_labels_that_are_left_open() {
-        check("strata_requests_total", &[("node", "a1")], 42);
-        check(
-            "strata_requests_total",
-            &[("node", "a1"), ("ending", "failed")],
-            2,
-        );
-        check("strata_requests_total", &[], 542);
-    }
-
-    #[test]
-    fn a_metric_without_labels_is_read_and_an_absent_one_is_zero() {
-        check("strata_in_flight", &[], 3);
-        check("strata_absent", &[], 0);
-        check("strata_in_flight", &[("node", "a1")], 0);
     }
 }

@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 pub use self::pages::{NoPages, Page, Pages, Question};
 pub use self::purge::{Purge, PurgeHandler, Selection};
 pub use self::readiness::Readiness;
+use crate::process;
 use crate::shutdown::Shutdown;
 
 /// How many connections are served at once; more wait in the system's queue.
@@ -67,6 +68,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
 }
 
 async fn serve_within(header_timeout: Duration, listener: TcpListener, admin: Admin, shutdown: Shutdown) {
+    process::register(&admin.registry);
     let admin = Arc::new(admin);
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();

@@ -22,6 +22,7 @@ mod failover;
 mod http_semantics;
 mod identical;
 mod ism;
+mod load;
 mod package;
 mod packets;
 mod players;

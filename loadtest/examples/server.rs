@@ -1,0 +1,84 @@
+//! A server to measure the load tester with: `/1k` and `/1m` at once, `/wait` after 10 to 50 ms, and all of it
+//! not at all for a while.
+//!
+//! `server ADDRESS [STALL_AT_SECONDS STALL_FOR_SECONDS]`; one thread.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::RwLock;
+
+/// Waits of `/wait`, in milliseconds, in turn: a tail as servers have one.
+const WAITS_MS: [u64; 10] = [10, 11, 12, 13, 14, 15, 16, 20, 30, 50];
+
+struct Stock {
+    small: Bytes,
+    large: Bytes,
+    turn: AtomicU64,
+    /// Held while the server stands still.
+    gate: RwLock<()>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments
+        .next()
+        .ok_or("usage: server ADDRESS [STALL_AT STALL_FOR]")?;
+    let seconds = |text: Option<String>| text.map(|text| text.parse::<f64>()).transpose();
+    let (at, length) = (seconds(arguments.next())?, seconds(arguments.next())?);
+    let stock = Arc::new(Stock {
+        small: Bytes::from(vec![b'x'; 1024]),
+        large: Bytes::from(vec![b'x'; 1 << 20]),
+        turn: AtomicU64::new(0),
+        gate: RwLock::new(()),
+    });
+    if let (Some(at), Some(length)) = (at, length) {
+        let stock = Arc::clone(&stock);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs_f64(at)).await;
+            let closed = stock.gate.write().await;
+            tokio::time::sleep(Duration::from_secs_f64(length)).await;
+            drop(closed);
+        });
+    }
+    let listener = TcpListener::bind(&address).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let stock = Arc::clone(&stock);
+        let service = service_fn(move |request| answer(Arc::clone(&stock), request));
+        tokio::spawn(async move {
+            // Clients leave as they like.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(stock: Arc<Stock>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let _open = stock.gate.read().await;
+    let body = match request.uri().path() {
+        "/1m" => stock.large.clone(),
+        "/wait" => {
+            let turn = stock.turn.fetch_add(1, Ordering::Relaxed) % WAITS_MS.len() as u64;
+            let wait = usize::try_from(turn).ok().and_then(|turn| WAITS_MS.get(turn));
+            tokio::time::sleep(Duration::from_millis(wait.copied().unwrap_or_default())).await;
+            stock.small.clone()
+        }
+        _ => stock.small.clone(),
+    };
+    Ok(Response::new(Full::new(body)))
+}

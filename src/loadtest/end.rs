@@ -1,0 +1,105 @@
+//! The end of a test: its summary, its files, its exit status.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use strata_loadtest::report::{Figures, Output, Report, Unit, grouped, warning};
+
+/// An expectation is not met.
+pub(crate) const NOT_MET: u8 = 3;
+/// The test ended early.
+pub(crate) const PARTIAL: u8 = 4;
+
+/// Figures of the summary, where they were measured.
+const SUMMARY: [&str; 17] = [
+    "rate",
+    "throughput",
+    "errors",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "p99.99",
+    "max",
+    "lateness_p99",
+    "hit_ratio",
+    "store_requests",
+    "max_over_mean",
+    "first_choice",
+    "retries",
+    "stalls",
+    "check_faults",
+];
+
+/// Prints the summary, keeps the report and says how the process should end. The summary is
+/// printed first: it is there even when the disk is full.
+pub(crate) fn finish(report: &Report, output: Option<&Output>) -> anyhow::Result<ExitCode> {
+    summarise(report, &mut io::stdout().lock()).context("cannot write the summary")?;
+    if let Some(output) = output {
+        output
+            .finish(report)
+            .context("results could not be kept; the summary above is what there is")?;
+        writeln!(io::stdout(), "\n{}", output.page().display())?;
+    }
+    Ok(exit_code(report))
+}
+
+/// The exit status that a report calls for.
+pub(crate) fn exit_code(report: &Report) -> ExitCode {
+    if !report.ending.is_complete() {
+        ExitCode::from(PARTIAL)
+    } else if report.is_as_expected() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NOT_MET)
+    }
+}
+
+fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if let Some(warning) = warning(&report.ending) {
+        writeln!(out, "{warning}")?;
+    }
+    let requests = report.totals.requests as f64;
+    writeln!(
+        out,
+        "{:<32} {} in {:.1} s",
+        "Requests",
+        grouped(requests),
+        report.length_s
+    )?;
+    for figure in SUMMARY.iter().filter_map(|name| Figures::named(name)) {
+        if let Some(value) = (figure.of)(report) {
+            writeln!(out, "{:<32} {}", figure.title, figure.unit.show(value))?;
+        }
+    }
+    let service = Unit::Milliseconds.show(report.service.p99_ms);
+    writeln!(out, "{:<32} {service} from when they were sent", "p99")?;
+    for (failure, count) in &report.totals.failures {
+        writeln!(out, "  failed: {failure:<22} {}", grouped(*count as f64))?;
+    }
+    for note in &report.notes {
+        writeln!(out, "{note}")?;
+    }
+    if let Some(log) = &report.log
+        && log.broken > 0
+    {
+        writeln!(
+            out,
+            "{} lines of the log could not be read:",
+            grouped(log.broken as f64)
+        )?;
+        for line in &log.broken_lines {
+            writeln!(out, "  {}:{}: {}", line.file, line.line, line.reason)?;
+        }
+    }
+    for judged in &report.verdict {
+        let met = if judged.is_met { "met" } else { "NOT MET" };
+        writeln!(
+            out,
+            "expected {:<24} found {:<14} {met}",
+            judged.expected, judged.found
+        )?;
+    }
+    Ok(())
+}
