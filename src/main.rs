@@ -40,7 +40,7 @@ enum Command {
     Check(check::Arguments),
     Inspect(inspect::Arguments),
     Ism(ism::Arguments),
-    Loadtest(loadtest::Arguments),
+    Loadtest(Box<loadtest::Arguments>),
     Package(package::Arguments),
     Version(version::Arguments),
 }

@@ -175,12 +175,7 @@ pub(crate) struct World {
 impl WorldOptions {
     /// The scenario that the flags describe.
     pub(crate) fn world(&self, results: &ResultOptions) -> anyhow::Result<World> {
-        self.crowd.check()?;
-        ensure!(
-            matches!(self.balance_factor, 0 | 101..=65_535),
-            "--balance-factor must be 0 (no bound) or from 101 to 65535"
-        );
-        ensure!(self.zones > 0, "--zones must be above 0");
+        self.check()?;
         let real = self.like.as_deref().map(report::read).transpose()?;
         let learned = match &real {
             Some(real) => Some(real.learned.clone().context("--like: that run had no audience")?),
@@ -201,40 +196,15 @@ impl WorldOptions {
             Some(run) => run.title.clone(),
             None => self.title()?,
         };
-        let titles = self
-            .titles
-            .or(learned.as_ref().map(|run| run.titles.len()))
-            .unwrap_or(1000);
-        ensure!(
-            titles > 0 && titles <= catalogue::TITLES_MAX,
-            "--titles goes from 1 to {}",
-            catalogue::TITLES_MAX
-        );
-        let mut service = learned.as_ref().and_then(|run| run.service).unwrap_or_default();
-        if let Some(time) = self.node_time {
-            service.node_s = time.as_secs_f64();
-        }
-        if let Some(time) = self.store_time {
-            service.store_s = time.as_secs_f64();
-        }
-        let chunk_bytes = u32::try_from(self.chunk_size).context("--chunk-size is at most 4GiB")?;
+        let titles = self.title_count(learned.as_ref())?;
+        let service = self.service(learned.as_ref());
+        let length = self.length(real.as_ref());
+        let cache = self.cache_spec()?;
         let mut settings = self.settings(specs.len(), titles, &instance, &service);
         if let Some(run) = &learned {
             settings.insert("viewers".to_owned(), run.viewers.to_string());
-            settings.insert(
-                "length".to_owned(),
-                real.as_ref()
-                    .map_or(0.0, |real| real.length_s)
-                    .round()
-                    .to_string(),
-            );
+            settings.insert("length".to_owned(), length.as_secs().to_string());
         }
-        let length = match (&learned, &real) {
-            (Some(_), Some(real)) => {
-                Duration::try_from_secs_f64(real.length_s.round()).unwrap_or(self.crowd.length)
-            }
-            _ => self.crowd.length,
-        };
         Ok(World {
             scenario: Scenario {
                 viewers: learned.as_ref().map_or(self.crowd.viewers, |run| run.viewers),
@@ -256,12 +226,7 @@ impl WorldOptions {
                     KeyName::Title => KeyOf::Title,
                     KeyName::Url => KeyOf::Url,
                 },
-                cache: CacheSpec {
-                    chunk_bytes,
-                    index_bytes: 128 << 20,
-                    ttl: Duration::from_secs(60),
-                    get_bytes_max: self.get_size.unwrap_or(self.chunk_size).max(self.chunk_size),
-                },
+                cache,
                 service,
                 told_apart: self.told_apart,
             },
@@ -270,6 +235,58 @@ impl WorldOptions {
             hour,
             real,
             settings,
+        })
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.crowd.check()?;
+        ensure!(
+            matches!(self.balance_factor, 0 | 101..=65_535),
+            "--balance-factor must be 0 (no bound) or from 101 to 65535"
+        );
+        ensure!(self.zones > 0, "--zones must be above 0");
+        Ok(())
+    }
+
+    fn title_count(&self, learned: Option<&simulate::Learned>) -> anyhow::Result<usize> {
+        let titles = self
+            .titles
+            .or(learned.map(|run| run.titles.len()))
+            .unwrap_or(1000);
+        ensure!(
+            titles > 0 && titles <= catalogue::TITLES_MAX,
+            "--titles goes from 1 to {}",
+            catalogue::TITLES_MAX
+        );
+        Ok(titles)
+    }
+
+    /// How long things take: as stated, else as a real run measured, else by default.
+    fn service(&self, learned: Option<&simulate::Learned>) -> Service {
+        let mut service = learned.and_then(|run| run.service).unwrap_or_default();
+        if let Some(time) = self.node_time {
+            service.node_s = time.as_secs_f64();
+        }
+        if let Some(time) = self.store_time {
+            service.store_s = time.as_secs_f64();
+        }
+        service
+    }
+
+    /// How long viewers come: as in the run that is rebuilt, in whole seconds.
+    fn length(&self, real: Option<&Report>) -> Duration {
+        let seconds = real.map(|real| real.length_s.round());
+        seconds
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .unwrap_or(self.crowd.length)
+    }
+
+    fn cache_spec(&self) -> anyhow::Result<CacheSpec> {
+        Ok(CacheSpec {
+            chunk_bytes: u32::try_from(self.chunk_size).context("--chunk-size is at most 4GiB")?,
+            index_bytes: 128 << 20,
+            ttl: Duration::from_secs(60),
+            get_bytes_max: self.get_size.unwrap_or(self.chunk_size).max(self.chunk_size),
         })
     }
 
