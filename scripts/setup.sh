@@ -32,6 +32,8 @@ if [[ ${1:-all} != build ]]; then
   [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy) # its decisions are compared with ours
   need node nodejs                # drives chromium
   need npm npm
+  # Debian has venv apart from Python itself.
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   # Debian's python3 has no pip in its venvs without this.
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   need fc-list fontconfig
