@@ -1,5 +1,6 @@
 //! The cache on disk, with the real binary.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use strata_s3_server::Operation;
@@ -11,13 +12,8 @@ use crate::support::{Bucket, Client, Node, manifest};
 async fn an_origin_that_was_killed_serves_from_its_disk() {
     let bucket = Bucket::with_sample().await;
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("origin.yaml");
-    let text = format!(
-        "cache:\n  disk:\n    path: {}\n    chunks: 64MiB\n    indexes: 64MiB\n    load_timeout: 30s\n",
-        folder.path().join("cache").display()
-    );
-    std::fs::write(&config, text).unwrap();
-    let flags = ["--config", config.to_str().unwrap()];
+    let config = config_in(folder.path());
+    let flags = ["--config", config.as_str()];
     let client = Client::new();
     let mut origin = Node::origin_with(&bucket, &flags).await;
     disk_on(&origin).await;
@@ -60,7 +56,19 @@ async fn an_origin_that_was_killed_serves_from_its_disk() {
     );
 }
 
-async fn disk_on(origin: &Node) {
+/// Writes the configuration of an origin with a small disk into `folder`: its path.
+pub(crate) fn config_in(folder: &Path) -> String {
+    let config = folder.join("origin.yaml");
+    let text = format!(
+        "cache:\n  disk:\n    path: {}\n    chunks: 64MiB\n    indexes: 64MiB\n    load_timeout: 30s\n",
+        folder.join("cache").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    config.to_str().unwrap().to_owned()
+}
+
+/// Waits until the origin uses its disk.
+pub(crate) async fn disk_on(origin: &Node) {
     while origin.metric("strata_cache_disk_on", "").await < 2.0 {
         tokio::task::yield_now().await;
     }

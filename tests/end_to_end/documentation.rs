@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::cache;
 use crate::support::{Bucket, Client, Node, TITLE};
 
 /// The names of series between backticks in a document.
@@ -17,7 +18,11 @@ fn series(document: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_series_that_operations_names_is_measured() {
     let bucket = Bucket::with_sample().await;
-    let (origin, mut dying) = (Node::origin(&bucket).await, Node::origin(&bucket).await);
+    let folder = tempfile::tempdir().unwrap();
+    let config = cache::config_in(folder.path());
+    let origin = Node::origin_with(&bucket, &["--config", &config]).await;
+    cache::disk_on(&origin).await;
+    let mut dying = Node::origin(&bucket).await;
     let balancer = Node::balancer(&[&origin, &dying]).await;
     let client = Client::new();
     client.get(balancer.address, &format!("/{TITLE}/.mpd")).await;

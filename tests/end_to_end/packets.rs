@@ -86,7 +86,8 @@ async fn frames(input: &str, map: &str, how: &[&str]) -> BTreeMap<usize, Vec<Pac
 async fn sources() -> BTreeMap<String, Vec<Packet>> {
     let ism = std::fs::read_to_string(sample().join(TITLE)).unwrap();
     let mut sources = BTreeMap::new();
-    let is_media = |line: &&str| line.contains("src=") && !line.contains("<textstream");
+    let is_media =
+        |line: &&str| line.contains("src=") && !line.contains("<textstream") && !line.contains("<img");
     for line in ism.lines().filter(is_media) {
         let value = |name: &str| line.split_once(name).unwrap().1.split('"').nth(1).unwrap();
         let file = sample().join(value("src="));

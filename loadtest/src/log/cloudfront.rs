@@ -51,15 +51,15 @@ impl Columns {
         }
     }
 
+    /// The cell of the first of `names` that says something.
     fn of<'l>(&self, cells: &[&'l str], names: &[&str]) -> Option<&'l str> {
-        let place = self
-            .names
-            .iter()
-            .position(|name| names.contains(&name.as_str()))?;
-        cells
-            .get(place)
-            .copied()
-            .filter(|cell| *cell != "-" && !cell.is_empty())
+        names.iter().find_map(|wanted| {
+            let place = self.names.iter().position(|name| name == wanted)?;
+            cells
+                .get(place)
+                .copied()
+                .filter(|cell| *cell != "-" && !cell.is_empty())
+        })
     }
 }
 

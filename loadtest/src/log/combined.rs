@@ -9,7 +9,8 @@ use super::{Entry, Line, microseconds, repeatable};
 /// `… [10/Oct/2025:13:55:36.123] frontend backend/server 0/0/1/2/3 200 … "GET /a HTTP/1.1"` the time is
 /// when the request arrived, to the millisecond, in the machine's time zone, which is taken for UTC.
 pub(super) fn parse(line: &str) -> Result<Line, String> {
-    let (_, rest) = line.split_once('[').ok_or("there is no [time]")?;
+    // syslog puts `haproxy[14389]:` before a line, with no space.
+    let (_, rest) = line.split_once(" [").ok_or("there is no [time]")?;
     let (time, rest) = rest.split_once(']').ok_or("the [time] has no end")?;
     let (at_us, precision_us) = time_of(time)?;
     let (_, rest) = rest.split_once('"').ok_or("there is no \"request\"")?;
