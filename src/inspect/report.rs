@@ -111,7 +111,12 @@ pub(super) struct SegmentReport {
     pub(super) time: u64,
     pub(super) start_seconds: f64,
     pub(super) duration_seconds: f64,
-    pub(super) samples: u32,
+    /// Those of a text are made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) samples: Option<u32>,
+    /// Cues of a file of text that are shown in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cues: Option<usize>,
     pub(super) media_bytes: u64,
 }
 
@@ -241,7 +246,7 @@ impl TrackReport {
             bandwidth_peak: track.bandwidth.peak,
             bandwidth_average: track.bandwidth.average,
             key_frames: KeyFrameReport::of(track),
-            segments: segments(track),
+            segments: segments(selected),
         }
     }
 }
@@ -308,17 +313,31 @@ fn closed_captions(captions: &ClosedCaptions) -> Option<String> {
     }
 }
 
-fn segments(track: &Track) -> Vec<SegmentReport> {
+/// Cues that are shown in segment `index` of a text, if it is a file of its own.
+fn cues(text: &TextTrack, index: usize) -> Option<usize> {
+    let ((start, end), document) = text.window(index).zip(text.document())?;
+    Some(document.shown_within(start, end).count())
+}
+
+fn segments(selected: Selected<'_>) -> Vec<SegmentReport> {
+    let track = selected.track();
     let ticks = |ticks: u64| i64::try_from(ticks).unwrap_or(i64::MAX);
     // Sound may start before the presentation does: its decoder has to warm up.
     let start = |time: u64| ticks(time).saturating_sub(ticks(track.presentation_time_offset));
-    let report = |(index, segment): (usize, &strata_media::track::Segment)| SegmentReport {
-        index,
-        time: segment.start,
-        start_seconds: track.timescale.seconds(start(segment.start)),
-        duration_seconds: track.timescale.seconds(ticks(segment.duration)),
-        samples: track.sample_count(index),
-        media_bytes: segment.media_size,
+    let report = |(index, segment): (usize, &strata_media::track::Segment)| {
+        let (samples, cues) = match selected {
+            Selected::Track(track) => (Some(track.sample_count(index)), None),
+            Selected::Text(text) => (None, cues(text, index)),
+        };
+        SegmentReport {
+            index,
+            time: segment.start,
+            start_seconds: track.timescale.seconds(start(segment.start)),
+            duration_seconds: track.timescale.seconds(ticks(segment.duration)),
+            samples,
+            cues,
+            media_bytes: segment.media_size,
+        }
     };
     track.segments.iter().enumerate().map(report).collect()
 }

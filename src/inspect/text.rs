@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::report::{PartReport, PlanReport, Report, TrackReport};
+use super::report::{PartReport, PlanReport, Report, SegmentReport, TextReport, TrackReport};
 
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(
@@ -142,15 +142,19 @@ fn write_track(track: &TrackReport, width: usize, out: &mut impl Write) -> io::R
             write!(out, ", called {label:?}")?;
         }
     }
-    writeln!(
+    write!(
         out,
-        "  peak {} and average {} kb/s  {} segments  file {}, track {}",
+        "  peak {} and average {} kb/s  {} segments  file {}",
         track.bandwidth_peak.div_ceil(1000),
         track.bandwidth_average.div_ceil(1000),
         track.segments.len(),
         track.file,
-        track.source_id,
-    )
+    )?;
+    match &track.text {
+        // A file of text has no tracks.
+        Some(TextReport { cues: Some(_), .. }) => writeln!(out),
+        _ => writeln!(out, ", track {}", track.source_id),
+    }
 }
 
 /// Tracks that are cut alike share one table.
@@ -169,14 +173,18 @@ fn write_grids(tracks: &[TrackReport], out: &mut impl Write) -> io::Result<()> {
         writeln!(
             out,
             "  {:>5}  {:>12}  {:>10}  {:>10}  {:>7}",
-            "index", "time", "start", "duration", "samples"
+            "index",
+            "time",
+            "start",
+            "duration",
+            if first.text.is_some() { "cues" } else { "samples" }
         )?;
         for segment in &first.segments {
             let (start, duration) = (segment.start_seconds, segment.duration_seconds);
-            let (index, time, samples) = (segment.index, segment.time, segment.samples);
+            let (index, time, count) = (segment.index, segment.time, segment.count());
             writeln!(
                 out,
-                "  {index:>5}  {time:>12}  {start:>8.3} s  {duration:>8.3} s  {samples:>7}"
+                "  {index:>5}  {time:>12}  {start:>8.3} s  {duration:>8.3} s  {count:>7}"
             )?;
         }
     }
@@ -189,10 +197,19 @@ impl TrackReport {
             track
                 .segments
                 .iter()
-                .map(|segment| (segment.time, segment.samples))
+                .map(|segment| (segment.time, segment.samples, segment.cues))
                 .collect()
         };
         self.timescale == other.timescale && cuts(self) == cuts(other)
+    }
+}
+
+impl SegmentReport {
+    /// How many samples or cues are in it, where somebody has counted.
+    fn count(&self) -> String {
+        let samples = self.samples.map(|samples| samples.to_string());
+        let cues = || self.cues.map(|cues| cues.to_string());
+        samples.or_else(cues).unwrap_or_else(|| "-".to_owned())
     }
 }
 
@@ -203,8 +220,14 @@ fn write_plan(plan: &PlanReport, tracks: &[TrackReport], out: &mut impl Write) -
         let (start, duration) = (segment.start_seconds, segment.duration_seconds);
         write!(
             out,
-            ": time {}, start {start:.3} s, duration {duration:.3} s, {} samples",
-            segment.time, segment.samples
+            ": time {}, start {start:.3} s, duration {duration:.3} s, {} {}",
+            segment.time,
+            segment.count(),
+            if segment.samples.is_some() {
+                "samples"
+            } else {
+                "cues"
+            }
         )?;
     }
     writeln!(out, "\n  {:>12}  {:>12}  from", "offset", "length")?;

@@ -89,7 +89,7 @@ async fn haproxy_reads_an_origin_s_agent_and_drains_it_on_a_spot_notice() {
     let (file, socket) = (folder.path().join("haproxy.cfg"), folder.path().join("stats"));
     let text = format!(
         "global\n  stats socket {}\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 9s\n  timeout server 9s\n\
-         backend b\n  server origin {} weight 100 agent-check agent-addr 127.0.0.1 agent-port {} agent-inter 20ms\n",
+         backend b\n  server origin {} weight 100 check inter 50ms agent-check agent-addr 127.0.0.1 agent-port {} agent-inter 20ms\n",
         socket.display(),
         origin.address,
         agent.port()

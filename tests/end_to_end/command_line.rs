@@ -89,6 +89,8 @@ async fn inspect_shows_texts_and_why_one_is_left_out() {
     let output = run(&["inspect", TITLE, "--track", token, "--segment", "1", "--json"]).await;
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["tracks"][0]["text"]["cues"], 10);
+    assert_eq!(report["tracks"][0]["segments"][2]["cues"], 2);
+    assert_eq!(report["tracks"][0]["segments"][7]["cues"], 0);
     let length = report["plans"][0]["length"].as_u64().unwrap();
     let bucket = Bucket::with_sample().await;
     let origin = Node::origin(&bucket).await;

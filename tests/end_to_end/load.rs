@@ -146,6 +146,8 @@ async fn plain_hashing_drowns_a_node_and_a_bound_does_not() {
                 "simulate",
                 "--nodes",
                 "10",
+                "--zones",
+                "1",
                 "--viewers",
                 "3000",
                 "--for",
@@ -154,7 +156,7 @@ async fn plain_hashing_drowns_a_node_and_a_bound_does_not() {
                 "--titles",
                 "5",
                 "--baseline",
-                "1.5Gbps",
+                "3Gbps",
                 "--balance-factor",
                 factor,
                 "--quiet",
@@ -172,8 +174,9 @@ async fn plain_hashing_drowns_a_node_and_a_bound_does_not() {
         let loads = nodes.iter().map(|node| node["requests"].as_u64().unwrap());
         loads.clone().max().unwrap() as f64 / (loads.sum::<u64>() as f64 / nodes.len() as f64)
     };
-    assert!(busiest(&plain) > 2.5, "{}", busiest(&plain));
-    assert!(busiest(&bounded) < 1.6, "{}", busiest(&bounded));
+    assert!(busiest(&plain) > 5.0, "{}", busiest(&plain));
+    // The bound is of requests in flight; over all of the time the busiest node may have more than its share.
+    assert!(busiest(&bounded) < 3.0, "{}", busiest(&bounded));
     let drowning = |report: &Value| report["fleet"]["drowning"].as_f64().unwrap();
     assert!(
         drowning(&plain) > 0.02 && drowning(&bounded) < 0.001,

@@ -69,9 +69,11 @@ fn validate(mpd: &Path) {
 /// Number of variants, those of key frames apart.
 fn check_master(text: &str) -> usize {
     match m3u8_rs::parse_playlist_res(text.as_bytes()) {
-        Ok(m3u8_rs::Playlist::MasterPlaylist(master)) => {
-            master.variants.iter().filter(|variant| !variant.is_i_frame).count()
-        }
+        Ok(m3u8_rs::Playlist::MasterPlaylist(master)) => master
+            .variants
+            .iter()
+            .filter(|variant| !variant.is_i_frame)
+            .count(),
         other => panic!("{other:?}\n{text}"),
     }
 }

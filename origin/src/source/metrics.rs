@@ -68,7 +68,7 @@ impl StoreMetrics {
         );
         let durations = HistogramVec::new(durations.buckets(SECONDS.to_vec()), &["operation"])?;
         let durations = registered(registry, durations)?;
-        Ok(Self {
+        let metrics = Self {
             requests: counters(
                 "strata_origin_store_requests_total",
                 "Requests to the store, by operation and outcome.",
@@ -110,7 +110,15 @@ impl StoreMetrics {
                 "strata_origin_store_tripped",
                 "1 while the store is left alone after many failures in a row.",
             )?,
-        })
+        };
+        // Seen from the start, so that a rate over them is 0 and not absent.
+        for result in ["won", "lost"] {
+            metrics.hedges.with_label_values(&[result]);
+        }
+        for result in ["read", "used", "wasted"] {
+            metrics.ahead.with_label_values(&[result]);
+        }
+        Ok(metrics)
     }
 
     pub(super) fn ended<T>(

@@ -21,7 +21,9 @@ async fn a_well_interleaved_file_is_read_once_for_all_of_its_segments() {
     assert!(made.expect("ffmpeg is installed").success());
     let rig = Rig::over_folder(folder.path(), "cache:\n  chunk_size: 256KiB\n").await;
     let mut media = 0;
-    for playlist in rig.playlist("/film.mp4/.m3u8").await {
+    let playlists = rig.playlist("/film.mp4/.m3u8").await;
+    // Key frames are parts of the same media once more.
+    for playlist in playlists.iter().filter(|name| !name.starts_with("keyframes/")) {
         let answer = rig.get(&format!("/film.mp4/{playlist}")).await;
         assert_eq!(answer.status, 200, "{playlist}");
         let segments: Vec<&str> = answer
