@@ -64,7 +64,7 @@ rendition 1280 720 high 22 1600 +faststart
 
 ffmpeg_ -i "$out/harbour-360.mp4" -an -c:v mjpeg -q:v 4 -threads 1 -fps_mode passthrough -enc_time_base 1/1000 \
   -vf "select='not(mod(n\,50))',setpts=N*2/TB,scale=128:72:flags=lanczos+accurate_rnd+bitexact,tile=5x2" \
-  "${bitexact[@]}" -video_track_timescale 1000 -movflags +faststart "$out/harbour-thumbnails.mp4"
+  "${bitexact[@]}" -video_track_timescale 1000 -movflags +faststart -f mp4 "$out/harbour-thumbnails.m4v"
 
 # --- Sound: two languages nobody takes for one another ------------------------
 
@@ -136,8 +136,8 @@ audio_config() {
     param trackName "textstream_${text%%.*}"
     echo '      </textstream>'
   done
-  file=$out/harbour-thumbnails.mp4
-  echo "      <img src=\"harbour-thumbnails.mp4\" systemBitrate=\"$(probe "$file" bit_rate)\">"
+  file=$out/harbour-thumbnails.m4v
+  echo "      <img src=\"harbour-thumbnails.m4v\" systemBitrate=\"$(probe "$file" bit_rate)\">"
   param trackID 1
   param trackName thumbnails
   param tiles 5x2

@@ -24,7 +24,7 @@ async fn images(rig: &Rig) -> (String, Vec<String>) {
 /// Takes the images out of the sample title's track of them.
 fn extract_images(folder: &Path) {
     let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-i", "harbour-thumbnails.mp4"])
+        .args(["-v", "error", "-nostdin", "-i", "harbour-thumbnails.m4v"])
         .args(["-c", "copy", "-f", "image2", "tiles-%d.jpg"])
         .current_dir(folder)
         .output()
