@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::Version;
-use pingora::protocols::l4::socket::SocketAddr;
-use pingora::proxy::Session;
 use serde::{Serialize, Serializer};
 
+use crate::asked::Asked;
 use crate::exchange::{Ended, Exchange};
 use crate::front::head::Refusal;
 use crate::metrics::Outcome;
@@ -24,12 +24,12 @@ pub(crate) struct Line<'a> {
     /// When the answer ended, RFC 3339 in UTC.
     #[serde(serialize_with = "rfc_3339")]
     time: SystemTime,
-    remote: Option<Shown<'a, SocketAddr>>,
+    remote: Option<Shown<SocketAddr>>,
     /// As `HTTP/1.1`. `None`: the request could not be read.
     protocol: Option<&'static str>,
     /// As `TLSv1_3`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tls: Option<Cow<'static, str>>,
+    tls: Option<&'a str>,
     method: &'a str,
     /// As sent, with its query.
     path: Cow<'a, str>,
@@ -41,7 +41,7 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<&'static str>,
     /// Body sent to the client.
-    bytes: usize,
+    bytes: u64,
     #[serde(serialize_with = "milliseconds")]
     duration_ms: Duration,
     /// To the head of the origin's answer.
@@ -73,8 +73,8 @@ struct AttemptField<'a> {
 
 impl<'a> Line<'a> {
     /// The line of a request that has ended.
-    pub(crate) fn new(session: &'a Session, exchange: &'a Exchange, status: u16, outcome: Outcome) -> Self {
-        let request = session.req_header();
+    pub(crate) fn new(asked: Asked<'a>, exchange: &'a Exchange, status: u16, outcome: Outcome) -> Self {
+        let request = asked.head;
         let attempt = |ended: &'a Ended| AttemptField {
             node: ended.node.id(),
             ending: ended.ending.label(),
@@ -83,12 +83,9 @@ impl<'a> Line<'a> {
         let last = exchange.ended().last();
         Self {
             time: SystemTime::now(),
-            remote: session.client_addr().map(Shown),
+            remote: asked.client.map(Shown),
             protocol: protocol(request.version),
-            tls: session
-                .digest()
-                .and_then(|digest| digest.ssl_digest.as_ref())
-                .map(|tls| tls.version.clone()),
+            tls: asked.tls,
             method: request.method.as_str(),
             path: String::from_utf8_lossy(request.raw_path()),
             range: request
@@ -98,7 +95,7 @@ impl<'a> Line<'a> {
             status,
             outcome: outcome.label(),
             refusal: None,
-            bytes: session.body_bytes_sent(),
+            bytes: exchange.sent,
             duration_ms: exchange.started.elapsed(),
             ttfb_ms: exchange.first_byte,
             node: last.map(|ended| ended.node.id()),
@@ -115,7 +112,7 @@ impl<'a> Line<'a> {
 
     /// The line of a request that was refused by its head.
     pub(crate) fn refused(
-        remote: &'a SocketAddr,
+        remote: SocketAddr,
         method: &'a str,
         path: &'a str,
         refusal: Refusal,
@@ -155,11 +152,11 @@ fn protocol(version: Version) -> Option<&'static str> {
 }
 
 #[derive(Debug)]
-struct Shown<'a, T>(&'a T);
+struct Shown<T>(T);
 
-impl<T: fmt::Display> Serialize for Shown<'_, T> {
+impl<T: fmt::Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self.0)
+        serializer.collect_str(&self.0)
     }
 }
 

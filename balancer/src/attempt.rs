@@ -107,6 +107,8 @@ pub enum Ending {
     SourceFault,
     /// It failed.
     Failed(Failure),
+    /// A node that was asked beside it answered first.
+    Overtaken,
     /// The client left first, or the balancer gave up: not the node's doing.
     Abandoned,
 }
@@ -118,6 +120,7 @@ impl Ending {
             Self::Answered => "answered",
             Self::SourceFault => "source_fault",
             Self::Failed(failure) => failure.label(),
+            Self::Overtaken => "overtaken",
             Self::Abandoned => "abandoned",
         }
     }

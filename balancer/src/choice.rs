@@ -22,6 +22,8 @@ pub enum Choice {
     OtherZone,
     /// An attempt elsewhere has failed.
     Retry,
+    /// Another node is late, and this one is asked beside it.
+    Hedge,
     /// It is down, and so are all the others.
     LastResort,
 }
@@ -36,6 +38,7 @@ impl Choice {
             Self::Turn => "turn",
             Self::OtherZone => "other_zone",
             Self::Retry => "retry",
+            Self::Hedge => "hedge",
             Self::LastResort => "last_resort",
         }
     }

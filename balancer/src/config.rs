@@ -25,6 +25,7 @@ use crate::attempt::RetryLimits;
 use crate::choice::Balance;
 use crate::discovery::DiscoveryConfig;
 use crate::health::Thresholds;
+use crate::hedge::HedgeConfig;
 use crate::key::KeySource;
 use crate::observe::ObserveConfig;
 use crate::ring::Ring;
@@ -73,6 +74,8 @@ pub struct BalancerConfig {
     pub timeouts: Timeouts,
     /// How often another origin is asked. Section `retry`.
     pub retry: RetryLimits,
+    /// When a second origin is asked beside the first. Section `hedge`.
+    pub hedge: HedgeConfig,
     /// What clients may do. Section `clients`.
     pub clients: ClientLimits,
     /// Where clients are served with TLS. Section `tls`; default: nowhere.
@@ -203,6 +206,7 @@ fn read(document: &Document) -> Option<BalancerConfig> {
         health: health(root.section("health")),
         timeouts: timeouts(root.section("timeouts")),
         retry: retry::read(root.section("retry")),
+        hedge: HedgeConfig::read(root.section("hedge")),
         clients: clients::read(root.section("clients")),
         tls: if root.has("tls") {
             tls::read(root.section("tls"))

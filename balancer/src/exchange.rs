@@ -32,9 +32,15 @@ pub(crate) struct Exchange {
     pub(crate) first_byte: Option<Duration>,
     /// Set when the balancer itself answers.
     pub(crate) outcome: Option<Outcome>,
+    /// Bytes of body sent to the client.
+    pub(crate) sent: u64,
+    /// Of these, those that attempts which have ended have been credited with.
+    credited: u64,
     /// Attempts that have ended.
     ended: Vec<Ended>,
     current: Option<Current>,
+    /// An attempt beside the one under way, at another node.
+    second: Option<Current>,
     /// Nodes not to be asked again.
     tried: Vec<Arc<Node>>,
     failures: Vec<Failure>,
@@ -56,6 +62,8 @@ pub(crate) struct Ended {
     pub(crate) choice: Choice,
     pub(crate) ending: Ending,
     pub(crate) duration: Duration,
+    /// Bytes of body that went from it to the client.
+    pub(crate) bytes: u64,
 }
 
 /// The attempt under way.
@@ -73,6 +81,21 @@ struct Current {
     _in_flight: InFlight,
 }
 
+impl Current {
+    fn begin(pick: Pick, generation: u64) -> Self {
+        pick.node.metrics().choice(pick.choice);
+        Self {
+            node: pick.node,
+            choice: pick.choice,
+            generation,
+            started: Instant::now(),
+            answering: false,
+            source_fault: false,
+            _in_flight: pick.in_flight,
+        }
+    }
+}
+
 impl Exchange {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let now = Instant::now();
@@ -84,8 +107,11 @@ impl Exchange {
             key: None,
             first_byte: None,
             outcome: None,
+            sent: 0,
+            credited: 0,
             ended: Vec::new(),
             current: None,
+            second: None,
             tried: Vec::new(),
             failures: Vec::new(),
             waiting_since: now,
@@ -166,16 +192,30 @@ impl Exchange {
         if let Some(reason) = self.last_failure() {
             metrics.retry(reason);
         }
-        pick.node.metrics().choice(pick.choice);
-        self.current = Some(Current {
-            node: pick.node,
-            choice: pick.choice,
-            generation,
-            started: Instant::now(),
-            answering: false,
-            source_fault: false,
-            _in_flight: pick.in_flight,
-        });
+        self.current = Some(Current::begin(pick, generation));
+    }
+
+    /// Starts an attempt beside the one under way.
+    pub(crate) fn begin_second(&mut self, pick: Pick, generation: u64) {
+        self.second = Some(Current::begin(pick, generation));
+    }
+
+    /// Ends the attempt beside the one under way, if there is one.
+    pub(crate) fn end_second(&mut self, ending: Ending) {
+        if let Some(second) = self.second.take() {
+            self.close(second, ending);
+        }
+    }
+
+    /// Goes on with the attempt beside the one under way, which ends.
+    pub(crate) fn prefer_second(&mut self, ending: Ending) {
+        self.end(ending);
+        self.current = self.second.take();
+    }
+
+    /// Whether nothing has failed yet, and nothing is at the client: what may be asked of two nodes at once.
+    pub(crate) fn is_first_attempt(&self) -> bool {
+        self.ended.is_empty() && self.rest.is_none()
     }
 
     /// Notes that the node's answer goes to the client, whether it complains
@@ -189,6 +229,9 @@ impl Exchange {
     /// Notes that the node's answer goes to the client as the rest of one that broke off.
     pub(crate) fn answer_goes_on(&mut self) {
         self.goes_on(false);
+        if let Some(current) = &self.current {
+            current.node.metrics().resumes.inc();
+        }
     }
 
     fn goes_on(&mut self, source_fault: bool) {
@@ -210,9 +253,9 @@ impl Exchange {
         self.rest.as_ref()
     }
 
-    /// Prepares to go on with an answer that broke off when `sent` bytes of its
-    /// body were at the client. False: it cannot be gone on with.
-    pub(crate) fn resume(&mut self, sent: u64) -> bool {
+    /// Prepares to go on with an answer that broke off. False: it cannot be gone on with.
+    pub(crate) fn resume(&mut self) -> bool {
+        let sent = self.sent;
         self.rest = self.resumable.as_ref().and_then(|resumable| resumable.rest(sent));
         self.waiting_since = Instant::now();
         self.rest.is_some()
@@ -246,21 +289,28 @@ impl Exchange {
 
     /// Ends the attempt under way, if there is one, and leaves its node.
     pub(crate) fn end(&mut self, ending: Ending) {
-        let Some(Current {
+        if let Some(current) = self.current.take() {
+            self.close(current, ending);
+        }
+    }
+
+    fn close(&mut self, attempt: Current, ending: Ending) {
+        let Current {
             node,
             choice,
             started,
             ..
-        }) = self.current.take()
-        else {
-            return;
-        };
+        } = attempt;
+        let bytes = self.sent.saturating_sub(self.credited);
+        self.credited = self.sent;
         node.metrics().attempt(ending);
+        node.metrics().body.inc_by(bytes);
         self.ended.push(Ended {
             node,
             choice,
             ending,
             duration: started.elapsed(),
+            bytes,
         });
     }
 }

@@ -12,7 +12,7 @@ pub(crate) mod head;
 mod limits;
 mod pace;
 mod proxy_protocol;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod tls;
 
 use std::io;
@@ -31,6 +31,7 @@ use self::limits::Addresses;
 use self::tls::Tls;
 use crate::config::ClientLimits;
 use crate::proxy::Proxy;
+use crate::relay::Relay;
 
 /// After a failed accept (such as: out of file descriptors), how long until the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -82,6 +83,7 @@ impl Front {
         let addresses = Addresses::new(limits.per_address);
         let service = || Service {
             app: Arc::new(app()),
+            relay: Relay::new(proxy.clone()),
             proxy: proxy.clone(),
             addresses: addresses.clone(),
             tls: tls.clone(),
@@ -191,6 +193,7 @@ impl Thread {
             .name(format!("serve-{number}"))
             .spawn(move || {
                 runtime.block_on(async {
+                    tokio::spawn(service.relay.clone().sweep());
                     while let Some(connection) = connections.recv().await {
                         tokio::spawn(serve(connection, service.clone()));
                     }

@@ -7,6 +7,7 @@
 
 mod access;
 pub mod agent;
+mod asked;
 pub mod attempt;
 mod attend;
 mod balancer;
@@ -19,6 +20,8 @@ pub mod discovery;
 mod exchange;
 mod front;
 pub mod health;
+pub mod hedge;
+mod http2;
 pub mod key;
 mod members;
 pub mod metrics;
@@ -27,6 +30,7 @@ pub mod observe;
 mod peer;
 pub mod pool;
 mod proxy;
+mod relay;
 mod reload;
 mod reply;
 mod resume;

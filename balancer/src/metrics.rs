@@ -73,6 +73,32 @@ impl TurnedAway {
     }
 }
 
+/// What came of a request whose first node was late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hedged {
+    /// The second node answered first.
+    Won,
+    /// The first one did after all.
+    Lost,
+    /// The second one failed.
+    Failed,
+    /// No second one was asked: the budget was spent.
+    Unpaid,
+}
+
+impl Hedged {
+    const ALL: [Self; 4] = [Self::Won, Self::Lost, Self::Failed, Self::Unpaid];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Won => "won",
+            Self::Lost => "lost",
+            Self::Failed => "failed",
+            Self::Unpaid => "unpaid",
+        }
+    }
+}
+
 /// What is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reload {
@@ -99,6 +125,7 @@ pub struct Metrics {
     answered: IntCounter,
     retries: IntCounterVec,
     budget_spent: IntCounter,
+    hedges: IntCounterVec,
     refusals: IntCounterVec,
     turned_away: IntCounterVec,
     reloads: IntCounterVec,
@@ -127,6 +154,11 @@ impl Metrics {
                 "strata_balancer_retries_total",
                 "Attempts that followed a failed one, by why that failed.",
                 &["reason"],
+            )?,
+            hedges: counter(
+                "strata_balancer_hedges_total",
+                "Requests whose first node was late, by what came of asking a second one.",
+                &["result"],
             )?,
             refusals: counter(
                 "strata_balancer_refused_heads_total",
@@ -163,6 +195,9 @@ impl Metrics {
         // There from the start, so that a first one shows as a rise.
         for refusal in Refusal::ALL {
             metrics.refusals.with_label_values(&[refusal.label()]);
+        }
+        for result in Hedged::ALL {
+            metrics.hedges.with_label_values(&[result.label()]);
         }
         for reason in TurnedAway::ALL {
             metrics.turned_away.with_label_values(&[reason.label()]);
@@ -214,6 +249,10 @@ impl Metrics {
     /// Counts an attempt that the budget did not allow.
     pub(crate) fn budget_spent(&self) {
         self.budget_spent.inc();
+    }
+
+    pub(crate) fn hedged(&self, result: Hedged) {
+        self.hedges.with_label_values(&[result.label()]).inc();
     }
 
     pub(crate) fn retry(&self, reason: Failure) {

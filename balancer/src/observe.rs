@@ -73,7 +73,7 @@ impl Evidence {
                 _ => Self::Good,
             },
             Ending::SourceFault => Self::Good,
-            Ending::Failed(Failure::Stale) | Ending::Abandoned => Self::None,
+            Ending::Failed(Failure::Stale) | Ending::Overtaken | Ending::Abandoned => Self::None,
             Ending::Failed(failure) => Self::Bad(failure.label()),
         }
     }

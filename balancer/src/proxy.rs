@@ -1,36 +1,39 @@
-//! Pingora's way through a request: thin, what it decides is decided elsewhere.
+//! What is decided about a request on its way: the same whoever carries it,
+//! [`relay`](crate::relay) for clients of HTTP/1 or pingora for those of HTTP/2.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
 use http::{HeaderValue, Method, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::modules::http::HttpModules;
-use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
-use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use strata_node::access_log::AccessLog;
 use strata_node::headers;
+use strata_node::request_id;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::access::{self, Line};
+use crate::asked::Asked;
 use crate::attempt::{Ending, Failure};
 use crate::check::said_load;
+use crate::choice::Choice;
+use crate::config::Timeouts;
 use crate::exchange::Exchange;
 use crate::front::head::Refusal;
-use crate::metrics::{Metrics, Outcome};
+use crate::key::KeySource;
+use crate::metrics::{Hedged, Metrics, Outcome};
+use crate::node::Node;
 use crate::observe::Evidence;
-use crate::peer::peer;
 use crate::pool::Pool;
 use crate::reply::{self, Reply};
 use crate::resume::{self, Resumable};
+use crate::ring::Key;
 use crate::rules::Context;
 use crate::settings::Settings;
 use crate::trace;
-use strata_node::request_id;
 
 /// How the balancer names itself in `Via`, with the version that it was asked in. RFC 9110 §7.6.3.
 fn via(version: Version) -> HeaderValue {
@@ -43,7 +46,7 @@ fn via(version: Version) -> HeaderValue {
 
 /// Fields that concern one connection only and are not passed on. RFC 9110 §7.6.1.
 ///
-/// `Connection` itself pingora sets, `Transfer-Encoding` it keeps in step with the body.
+/// `Connection` itself whoever carries the answer sets, `Transfer-Encoding` he keeps in step with the body.
 const HOP_BY_HOP: [&str; 4] = ["keep-alive", "proxy-connection", "te", "upgrade"];
 
 /// What a request needs to know of the balancer. Clones are the same.
@@ -57,69 +60,172 @@ pub(crate) struct Proxy {
     pub(crate) leaving: Arc<AtomicBool>,
 }
 
-#[async_trait]
-impl ProxyHttp for Proxy {
-    type CTX = Exchange;
+/// Where an attempt goes, and what time it has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Aim {
+    pub(crate) address: SocketAddr,
+    /// Connections are kept for an instance, not for an address: one that is given to
+    /// another instance never gets them.
+    pub(crate) key: u64,
+    /// None of its times is longer than what is left for the request.
+    pub(crate) timeouts: Timeouts,
+}
 
-    fn new_ctx(&self) -> Exchange {
-        Exchange::new(self.settings.load_full())
+/// What a request that cannot be answered ends with.
+pub(crate) struct Defeat {
+    pub(crate) status: u16,
+    /// `None`: the client has gone, or has a part of an answer already.
+    pub(crate) reply: Option<Reply>,
+}
+
+impl Aim {
+    fn at(node: &Node, generation: u64, timeouts: Timeouts, time_left: Duration) -> Self {
+        Self {
+            address: node.address(),
+            key: xxh3_64_with_seed(node.id().as_bytes(), generation),
+            timeouts: Timeouts {
+                response: timeouts.response.min(time_left),
+                send: timeouts.send.min(time_left),
+                ..timeouts
+            },
+        }
+    }
+}
+
+impl Proxy {
+    /// Whether clients are to leave.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
-    fn init_downstream_modules(&self, _: &mut HttpModules) {}
-
-    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+    /// A request has come.
+    pub(crate) fn begin(&self, request: &RequestHeader, exchange: &mut Exchange) {
         exchange.settings.budget.request();
-        exchange.request_id = request_id::keep_or_make(session.get_header(request_id::HEADER));
-        if trace::given(&session.req_header().headers).is_none() {
+        exchange.settings.hedges.request();
+        exchange.request_id = request_id::keep_or_make(request.headers.get(request_id::HEADER));
+        if trace::given(&request.headers).is_none() {
             exchange.trace = Some(trace::begin(&exchange.request_id));
         }
-        session.set_pipelining_enabled(true);
-        session.set_write_timeout(Some(exchange.settings.clients.send));
-        // Only a connection that the client wants to keep: HTTP/1.0 has to ask for it.
-        if session.get_keepalive().is_some() {
-            let leaving = self.leaving.load(Ordering::Relaxed);
-            session.set_keepalive((!leaving).then_some(exchange.settings.clients.idle.as_secs().max(1)));
+    }
+
+    /// Checks a request and finds its key.
+    ///
+    /// # Errors
+    ///
+    /// What the client is told: no origin should see this.
+    pub(crate) fn admit(
+        &self,
+        request: &RequestHeader,
+        has_body: bool,
+        exchange: &mut Exchange,
+    ) -> std::result::Result<(), Reply> {
+        let checked = check(request, has_body, &exchange.settings.hash);
+        match checked {
+            Ok(key) => exchange.key = Some(key),
+            Err(_) => exchange.outcome = Some(Outcome::Refused),
         }
-        Ok(())
+        checked.map(|_| ())
     }
 
-    /// Refuses what no origin should see. True: an answer has been sent.
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        let reply = match self.admit(session, exchange) {
-            Ok(()) => return Ok(false),
-            Err(reply) => reply,
-        };
-        exchange.outcome = Some(Outcome::Refused);
-        reply.send(session, exchange).await?;
-        Ok(true)
-    }
-
-    /// Chooses the node of the next attempt.
-    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    /// Chooses the node of the next attempt, which begins.
+    ///
+    /// # Errors
+    ///
+    /// There is no node left to ask, or no time.
+    pub(crate) fn choose(&self, exchange: &mut Exchange) -> Result<Aim> {
         let none = || Error::explain(ErrorType::HTTPStatus(503), "no origin is left to ask").into_in();
         let key = exchange.key.ok_or_else(none)?;
         let time_left = exchange.time_left().ok_or_else(none)?;
         let pick = self.pool.pick(key, exchange.tried()).ok_or_else(none)?;
         let generation = pick.node.generation();
-        let peer = peer(&pick.node, generation, &exchange.settings.timeouts, time_left);
+        let aim = Aim::at(&pick.node, generation, exchange.settings.timeouts, time_left);
         exchange.begin(pick, generation, &self.metrics);
-        Ok(peer)
+        Ok(aim)
     }
 
-    async fn upstream_request_filter(
+    /// After which time a second node is to be asked beside the one under way. `None`: never.
+    pub(crate) fn hedge_after(&self, exchange: &Exchange) -> Option<Duration> {
+        let hedge = exchange.settings.hedge;
+        if hedge.budget_percent == 0 || !exchange.is_first_attempt() {
+            return None;
+        }
+        Some(exchange.settings.first_bytes.late()?.max(hedge.least))
+    }
+
+    /// Chooses a second node, and begins an attempt there beside the one under way.
+    /// `None`: there is none that is well, or the budget is spent.
+    pub(crate) fn choose_second(&self, exchange: &mut Exchange) -> Option<Aim> {
+        let first = [Arc::clone(exchange.node()?)];
+        let (key, time_left) = (exchange.key?, exchange.time_left()?);
+        let mut pick = self.pool.pick(key, &first)?;
+        if pick.choice == Choice::LastResort {
+            return None;
+        }
+        if !exchange.settings.hedges.take(Instant::now()) {
+            self.metrics.hedged(Hedged::Unpaid);
+            return None;
+        }
+        pick.choice = Choice::Hedge;
+        let generation = pick.node.generation();
+        let aim = Aim::at(&pick.node, generation, exchange.settings.timeouts, time_left);
+        exchange.begin_second(pick, generation);
+        Some(aim)
+    }
+
+    /// A node has answered: its time is one of those that tell when others are late.
+    pub(crate) fn note_first_byte(&self, exchange: &Exchange) {
+        let hedge = exchange.settings.hedge;
+        if hedge.budget_percent != 0 && exchange.rest().is_none() {
+            let time = exchange.started.elapsed();
+            exchange.settings.first_bytes.note(time, hedge.percentile);
+        }
+    }
+
+    /// Tells what came of asking a second node.
+    pub(crate) fn hedged(&self, result: Hedged) {
+        self.metrics.hedged(result);
+    }
+
+    /// Ends the first of two attempts, which has failed: the second is the only one now.
+    pub(crate) fn first_failed(&self, exchange: &mut Exchange, error: &Error, reused: bool) {
+        let ending = Failure::of(error, reused).map_or(Ending::Abandoned, Ending::Failed);
+        exchange.prefer_second(ending);
+        self.observe_last(exchange);
+    }
+
+    /// Ends the second of two attempts, which has failed: the first is the only one now.
+    pub(crate) fn second_failed(&self, exchange: &mut Exchange, error: &Error, reused: bool) {
+        let ending = Failure::of(error, reused).map_or(Ending::Abandoned, Ending::Failed);
+        exchange.end_second(ending);
+        self.observe_last(exchange);
+    }
+
+    fn observe_last(&self, exchange: &Exchange) {
+        if let (Some(key), Some(last)) = (exchange.key, exchange.ended().last()) {
+            self.pool
+                .observe(&last.node, key, Evidence::of(last.ending, None));
+        }
+    }
+
+    /// Makes of a client's request what the node is asked.
+    ///
+    /// # Errors
+    ///
+    /// When a header cannot be set.
+    pub(crate) fn prepare(
         &self,
-        session: &mut Session,
+        asked: Asked<'_>,
         request: &mut RequestHeader,
-        exchange: &mut Exchange,
+        exchange: &Exchange,
     ) -> Result<()> {
         request.insert_header(request_id::HEADER, exchange.request_id.clone())?;
-        request.append_header(header::VIA, via(session.req_header().version))?;
+        request.append_header(header::VIA, via(asked.head.version))?;
         if let Some(trace) = &exchange.trace {
             request.insert_header(trace::PARENT, trace.clone())?;
             request.remove_header(&trace::STATE);
         }
         let rules = &exchange.settings.headers;
-        rules.apply_to_request(request, context(session, exchange))?;
+        rules.apply_to_request(request, context(asked, exchange))?;
         if let Some(rest) = exchange.rest() {
             for name in &resume::NOT_FOR_THE_REST {
                 request.remove_header(name);
@@ -130,11 +236,15 @@ impl ProxyHttp for Proxy {
         Ok(())
     }
 
-    /// Looks at an origin's answer before any of it goes to the client: here
-    /// is the last chance to ask another one.
-    async fn upstream_response_filter(
+    /// Looks at the head of a node's answer before any of it goes to the
+    /// client: here is the last chance to ask another one.
+    ///
+    /// # Errors
+    ///
+    /// It is not passed on.
+    pub(crate) fn judge(
         &self,
-        session: &mut Session,
+        asked: Asked<'_>,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
@@ -157,7 +267,6 @@ impl ProxyHttp for Proxy {
                 );
             }
             exchange.answer_goes_on();
-            // pingora knows that a head has been sent, and sends this one's body only.
             return Ok(());
         }
         let fault = response.headers.get(headers::FAULT);
@@ -166,11 +275,11 @@ impl ProxyHttp for Proxy {
         if exchange.is_retried(status) && !source_fault && self.may_ask_another(exchange, failure) {
             return hold_back("held back to ask another origin");
         }
-        if !is_framed(session.req_header(), response) {
+        if !is_framed(asked.head, response) {
             // Such a body ends when the connection does, however that comes about.
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, "a body of unknown length").into_up());
         }
-        let method = &session.req_header().method;
+        let method = &asked.head.method;
         exchange.answer_begins(
             source_fault,
             Resumable::of(method, response.status, &response.headers),
@@ -179,11 +288,16 @@ impl ProxyHttp for Proxy {
         Ok(())
     }
 
-    async fn response_filter(
+    /// Makes of a node's head what the client is told.
+    ///
+    /// # Errors
+    ///
+    /// When a header cannot be set.
+    pub(crate) fn dress(
         &self,
-        session: &mut Session,
+        asked: Asked<'_>,
         response: &mut ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &Exchange,
     ) -> Result<()> {
         if response.status.is_informational() {
             return Ok(());
@@ -193,47 +307,56 @@ impl ProxyHttp for Proxy {
             reply::identify(response, exchange)?;
         }
         let rules = &exchange.settings.headers;
-        rules.apply_to_response(response, context(session, exchange))
+        rules.apply_to_response(response, context(asked, exchange))
     }
 
-    fn fail_to_connect(
+    /// Ends an attempt that did not bring a whole answer, and says whether another one may follow.
+    pub(crate) fn attempt_failed(
         &self,
-        session: &mut Session,
-        _: &HttpPeer,
         exchange: &mut Exchange,
-        error: Box<Error>,
-    ) -> Box<Error> {
-        self.attempt_failed(session, exchange, error, false)
-    }
-
-    fn error_while_proxy(
-        &self,
-        _: &HttpPeer,
-        session: &mut Session,
-        error: Box<Error>,
-        exchange: &mut Exchange,
+        mut error: Box<Error>,
         reused: bool,
     ) -> Box<Error> {
-        self.attempt_failed(session, exchange, error, reused)
+        error.set_retry(false);
+        exchange.end_second(Ending::Abandoned);
+        let Some(failure) = Failure::of(&error, reused) else {
+            exchange.end(Ending::Abandoned);
+            return error;
+        };
+        let answering = exchange.is_answering();
+        let mut may_follow = true;
+        if answering {
+            // Nothing can follow what the client has, but the rest of it.
+            may_follow = exchange.resume();
+            exchange.fail(Failure::BrokenOff);
+        } else {
+            exchange.fail(failure);
+        }
+        self.observe_last(exchange);
+        may_follow &= exchange.time_left().is_some() && self.pool.has_untried(exchange.tried());
+        if may_follow {
+            if answering {
+                // The client would have to ask for everything again: that is no cheaper.
+                exchange.settings.budget.overdraw(Instant::now());
+            } else if failure != Failure::Stale {
+                may_follow = self.pay(exchange);
+            }
+        }
+        error.set_retry(may_follow);
+        error
     }
 
-    /// Answers a request that no origin has.
-    async fn fail_to_proxy(
-        &self,
-        session: &mut Session,
-        error: &Error,
-        exchange: &mut Exchange,
-    ) -> FailToProxy
-    where
-        Exchange: Send + Sync,
-    {
+    /// Gives a request up that no node has answered whole.
+    ///
+    /// `answered`: the client has the head of an answer.
+    pub(crate) fn give_up(&self, error: &Error, answered: bool, exchange: &mut Exchange) -> Defeat {
         exchange.end(Ending::Abandoned);
-        let mut status = access::CLIENT_GONE;
-        if *error.esource() == ErrorSource::Downstream {
-            exchange.outcome = Some(Outcome::ClientGone);
-        } else if has_answered(session) {
-            // pingora closes the connection, so that what has been sent does not look whole.
-            exchange.outcome = Some(Outcome::Truncated);
+        let (mut status, mut reply) = (access::CLIENT_GONE, None);
+        exchange.outcome = Some(if *error.esource() == ErrorSource::Downstream {
+            Outcome::ClientGone
+        } else if answered {
+            // Its connection is closed, so that what has been sent does not look whole.
+            Outcome::Truncated
         } else {
             let failure_status = exchange.last_failure().map(Failure::status);
             status = exchange
@@ -243,43 +366,42 @@ impl ProxyHttp for Proxy {
                     ErrorType::HTTPStatus(status) => *status,
                     _ => 500,
                 });
-            exchange.outcome = Some(Outcome::Exhausted);
-            session.set_keepalive(None);
-            if Reply::exhausted(status).send(session, exchange).await.is_err() {
-                exchange.outcome = Some(Outcome::ClientGone);
-            }
-        }
-        FailToProxy {
-            error_code: status,
-            can_reuse_downstream: false,
-        }
+            reply = Some(Reply::exhausted(status));
+            Outcome::Exhausted
+        });
+        Defeat { status, reply }
     }
 
-    /// The one place where every request ends.
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
-        let status = session
-            .response_written()
-            .map_or(access::CLIENT_GONE, |head| head.status.as_u16());
+    /// The one place where every request ends. `status`: of the answer at the client.
+    pub(crate) fn end(
+        &self,
+        asked: Asked<'_>,
+        status: Option<u16>,
+        error: Option<&Error>,
+        exchange: &mut Exchange,
+    ) {
+        let status = status.unwrap_or(access::CLIENT_GONE);
         let told = exchange.ended().len();
         exchange.succeed(status);
         let outcome = exchange.outcome.unwrap_or(match error {
             None => Outcome::Answered,
             Some(_) => Outcome::ClientGone,
         });
-        let bytes = session.body_bytes_sent();
-        if let Some(last) = exchange.ended().last() {
-            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-            last.node.metrics().body.inc_by(bytes);
-            if let (Some(own), Some(zone)) = (self.pool.own_zone(), last.node.zone())
-                && own != zone
-            {
-                self.metrics.other_zone(zone.as_str(), bytes);
+        if let Some(own) = self.pool.own_zone() {
+            for ended in exchange.ended() {
+                if let Some(zone) = ended.node.zone().filter(|zone| *zone != own) {
+                    self.metrics.other_zone(zone.as_str(), ended.bytes);
+                }
             }
-            // Attempts that failed before have been told as they did.
-            if let (Some(key), true) = (exchange.key, told < exchange.ended().len()) {
-                let evidence = Evidence::of(last.ending, Some(status));
-                self.pool.observe(&last.node, key, evidence);
-            }
+        }
+        // Attempts that failed before have been told as they did.
+        if let (Some(key), Some(last), true) = (
+            exchange.key,
+            exchange.ended().last(),
+            told < exchange.ended().len(),
+        ) {
+            let evidence = Evidence::of(last.ending, Some(status));
+            self.pool.observe(&last.node, key, evidence);
         }
         self.metrics
             .request(outcome, exchange.started.elapsed().as_secs_f64());
@@ -289,23 +411,11 @@ impl ProxyHttp for Proxy {
             tracing::warn!(request_id, node, status, outcome = outcome.label(), %error, "request failed");
         }
         if self.access_log.is_on() {
-            let line = Line::new(session, exchange, status, outcome);
+            let line = Line::new(asked, exchange, status, outcome);
             self.access_log.write(&line);
         }
     }
 
-    // Failures are logged once, in `logging`, and counted by reason.
-
-    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
-        true
-    }
-
-    fn suppress_proxy_warn_log(&self, _: &Session, _: &Exchange, _: &Error, _: ProxyWarnLogContext) -> bool {
-        true
-    }
-}
-
-impl Proxy {
     /// Refuses a request by its head, which may be anything: counts and logs
     /// it, and returns what the client is to be told.
     pub(crate) fn refuse(&self, client: SocketAddr, method: &str, target: &str, refusal: Refusal) -> String {
@@ -313,8 +423,7 @@ impl Proxy {
         let request_id = request_id.to_str().unwrap_or_default();
         self.metrics.refusal(refusal);
         self.metrics.request(Outcome::Refused, 0.0);
-        let client = client.into();
-        let line = Line::refused(&client, method, target, refusal, request_id);
+        let line = Line::refused(client, method, target, refusal, request_id);
         self.access_log.write(&line);
         let (status, text) = (refusal.status(), refusal.text());
         format!(
@@ -324,23 +433,6 @@ impl Proxy {
             // An answer to HEAD is its head.
             if method == "HEAD" { "" } else { text },
         )
-    }
-
-    /// Checks a request and finds its key.
-    fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> std::result::Result<(), Reply> {
-        let has_body = !session.is_body_empty();
-        let request = session.req_header();
-        if !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) {
-            return Err(Reply::METHOD);
-        }
-        if has_body {
-            // It would have to be kept for a retry, and nothing here takes one.
-            return Err(Reply::BODY);
-        }
-        let path = path(request).ok_or(Reply::PATH)?;
-        let key = exchange.settings.hash.key(path, &request.headers);
-        exchange.key = Some(key.map_err(|_| Reply::PATH)?);
-        Ok(())
     }
 
     /// Whether another node may be asked if this attempt fails so.
@@ -359,62 +451,27 @@ impl Proxy {
         }
         paid
     }
+}
 
-    /// Ends an attempt that did not bring a whole answer, and says whether another one may follow.
-    fn attempt_failed(
-        &self,
-        session: &Session,
-        exchange: &mut Exchange,
-        mut error: Box<Error>,
-        reused: bool,
-    ) -> Box<Error> {
-        error.set_retry(false);
-        let Some(failure) = Failure::of(&error, reused) else {
-            exchange.end(Ending::Abandoned);
-            return error;
-        };
-        let answering = exchange.is_answering();
-        let mut may_follow = true;
-        if answering {
-            // Nothing can follow what the client has, but the rest of it.
-            let sent = u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX);
-            may_follow = exchange.resume(sent);
-            exchange.fail(Failure::BrokenOff);
-        } else {
-            exchange.fail(failure);
-        }
-        if let (Some(key), Some(last)) = (exchange.key, exchange.ended().last()) {
-            self.pool
-                .observe(&last.node, key, Evidence::of(last.ending, None));
-        }
-        may_follow &= exchange.time_left().is_some() && self.pool.has_untried(exchange.tried());
-        if may_follow {
-            if answering {
-                // The client would have to ask for everything again: that is no cheaper.
-                exchange.settings.budget.overdraw(Instant::now());
-            } else if failure != Failure::Stale {
-                may_follow = self.pay(exchange);
-            }
-        }
-        error.set_retry(may_follow);
-        error
+/// The key of a request that an origin may see.
+fn check(request: &RequestHeader, has_body: bool, hash: &KeySource) -> std::result::Result<Key, Reply> {
+    if !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Err(Reply::METHOD);
     }
+    if has_body {
+        // It would have to be kept for a retry, and nothing here takes one.
+        return Err(Reply::BODY);
+    }
+    let path = path(request).ok_or(Reply::PATH)?;
+    hash.key(path, &request.headers).map_err(|_| Reply::PATH)
 }
 
 /// What the values of header rules may name.
-fn context<'r>(session: &Session, exchange: &'r Exchange) -> Context<'r> {
-    let client = session.client_addr().and_then(|client| client.as_inet());
+fn context<'r>(asked: Asked<'_>, exchange: &'r Exchange) -> Context<'r> {
     Context {
-        client: client.map(SocketAddr::ip),
+        client: asked.client.map(|client| client.ip()),
         request_id: &exchange.request_id,
     }
-}
-
-/// Whether the head of the final answer is at the client.
-fn has_answered(session: &Session) -> bool {
-    session
-        .response_written()
-        .is_some_and(|head| !head.status.is_informational())
 }
 
 /// A request's path as sent, without its query. `None`: it is not text.

@@ -1,9 +1,7 @@
 //! Answers that the balancer gives itself: what it refuses, and when no origin answers.
 
-use bytes::Bytes;
 use http::{StatusCode, header};
 use pingora::http::ResponseHeader;
-use pingora::proxy::Session;
 use strata_node::headers;
 
 use crate::exchange::Exchange;
@@ -55,9 +53,9 @@ impl Reply {
         }
     }
 
-    /// Sends the reply. The connection stays usable where pingora finds it so.
-    pub(crate) async fn send(self, session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
-        let mut head = ResponseHeader::build(self.status, Some(8))?;
+    /// The head that the reply is sent with.
+    pub(crate) fn head(self, exchange: &Exchange) -> pingora::Result<ResponseHeader> {
+        let mut head = ResponseHeader::build_no_case(self.status, Some(8))?;
         head.insert_header(header::CONTENT_TYPE, "text/plain; charset=utf-8")?;
         head.insert_header(header::CONTENT_LENGTH, self.text.len())?;
         head.insert_header(header::CACHE_CONTROL, "no-store")?;
@@ -72,14 +70,7 @@ impl Reply {
         if exchange.settings.identify {
             identify(&mut head, exchange)?;
         }
-        let is_head = session.req_header().method == http::Method::HEAD;
-        session.write_response_header(Box::new(head), is_head).await?;
-        if !is_head {
-            session
-                .write_response_body(Some(Bytes::from_static(self.text.as_bytes())), true)
-                .await?;
-        }
-        Ok(())
+        Ok(head)
     }
 }
 

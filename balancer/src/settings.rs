@@ -6,8 +6,9 @@ use std::time::Instant;
 use ipnet::IpNet;
 
 use crate::attempt::RetryLimits;
-use crate::budget::Budget;
+use crate::budget::{Budget, BudgetLimits};
 use crate::config::{BalancerConfig, ClientLimits, Timeouts};
+use crate::hedge::{FirstBytes, HedgeConfig};
 use crate::key::KeySource;
 use crate::rules::HeaderRules;
 
@@ -18,6 +19,10 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     pub(crate) retry: RetryLimits,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) hedge: HedgeConfig,
+    /// Of `hedge`.
+    pub(crate) hedges: Arc<Budget>,
+    pub(crate) first_bytes: Arc<FirstBytes>,
     pub(crate) clients: ClientLimits,
     pub(crate) proxy_protocol: Vec<IpNet>,
     pub(crate) headers: HeaderRules,
@@ -30,11 +35,21 @@ impl Settings {
         let budget = before
             .filter(|before| before.retry.budget == config.retry.budget)
             .map(|before| Arc::clone(&before.budget));
+        let hedges = before
+            .filter(|before| before.hedge.budget_percent == config.hedge.budget_percent)
+            .map(|before| Arc::clone(&before.hedges));
+        let hedge_limits = BudgetLimits {
+            share_percent: config.hedge.budget_percent,
+            floor_per_second: 0,
+        };
         Self {
             hash: config.hash.clone(),
             timeouts: config.timeouts,
             retry: config.retry,
             budget: budget.unwrap_or_else(|| Arc::new(Budget::new(config.retry.budget, Instant::now()))),
+            hedge: config.hedge,
+            hedges: hedges.unwrap_or_else(|| Arc::new(Budget::new(hedge_limits, Instant::now()))),
+            first_bytes: before.map_or_else(Arc::default, |before| Arc::clone(&before.first_bytes)),
             clients: config.clients,
             proxy_protocol: config.proxy_protocol.clone(),
             headers: config.headers.clone(),
@@ -52,6 +67,7 @@ impl BalancerConfig {
         self.hash = config.hash;
         self.timeouts = config.timeouts;
         self.retry = config.retry;
+        self.hedge = config.hedge;
         self.clients = ClientLimits {
             connections: self.clients.connections,
             per_address: self.clients.per_address,

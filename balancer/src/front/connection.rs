@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Buf as _;
-use pingora::apps::{HttpServerApp, ServerApp as _};
-use pingora::protocols::http::ServerSession;
+use bytes::{Buf as _, BytesMut};
+use pingora::apps::ServerApp as _;
 use pingora::proxy::HttpProxy;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -22,6 +21,7 @@ use super::tls::Tls;
 use crate::config::ClientLimits;
 use crate::metrics::TurnedAway;
 use crate::proxy::Proxy;
+use crate::relay::{Relay, head as heads};
 
 /// How much of what a refused client goes on sending is read, and for how long,
 /// before the connection is closed: closed at once, it would be reset, and the
@@ -32,7 +32,10 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 /// What a connection needs to be served. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Service {
+    /// For clients of HTTP/2.
     pub(super) app: Arc<HttpProxy<Proxy>>,
+    /// For those of HTTP/1.
+    pub(super) relay: Relay,
     pub(super) proxy: Proxy,
     pub(super) addresses: Addresses,
     pub(super) tls: Option<Tls>,
@@ -85,7 +88,6 @@ pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, m
     });
     let mut stream = Box::new(ClientStream::new(wire, client, pace));
     if stream.chose_http_2() {
-        stream.open();
         service.app.process_new(stream, &service.closing).await;
         return;
     }
@@ -97,7 +99,6 @@ pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, m
         let size = match next(&mut stream, wait, &mut service).await {
             Next::Head(size) => size,
             Next::Http2 => {
-                stream.open();
                 service.app.process_new(stream, &service.closing).await;
                 return;
             }
@@ -111,17 +112,16 @@ pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, m
             stream.read.split_to(size)
         };
         stream.restart();
-        let mut session = ServerSession::new_http1(stream);
-        session.set_pipelined_prefix(head);
-        let Some(reused) = service.app.process_new_http(session, &service.closing).await else {
-            return;
+        let head = head.freeze();
+        let Some(request) = heads::request(head.clone()) else {
+            stream.read = BytesMut::from(&*head);
+            return refuse(*stream, client, Refusal::RequestLine, &service).await;
         };
-        let (io, _) = reused.consume();
-        // What went in comes out.
-        let Ok(back) = io.into_any().downcast::<ClientStream>() else {
+        if !service.relay.answer(&mut stream, &request).await {
+            // What has been sent is on its way; one that has gone does not hear of the end.
+            let _ = tokio::time::timeout(LINGER_TIME, stream.shutdown()).await;
             return;
-        };
-        stream = back;
+        }
         wait = Wait {
             until: Instant::now() + limits.idle,
             is_idle: true,

@@ -1,7 +1,10 @@
-//! A client's connection as pingora reads from it and writes to it.
+//! A client's connection: as requests of HTTP/1 are answered over it, and as
+//! pingora reads from it and writes to it for HTTP/2.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,18 +12,19 @@ use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
-use pingora::protocols::l4::socket::SocketAddr;
+use pingora::protocols::l4;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
     UniqueID,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::pace::Pace;
+use crate::relay::pipe::Pipe;
 
 /// Writes shorter than this wait for the next one: a head goes out with the
 /// body behind it.
@@ -39,7 +43,7 @@ const READ_BYTES: usize = 2 << 10;
 const WATCH_BYTES: usize = 512;
 
 /// The connection below HTTP.
-pub(super) enum Wire {
+pub(crate) enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -47,12 +51,11 @@ pub(super) enum Wire {
 /// A connection with a client.
 pub(crate) struct ClientStream {
     wire: Wire,
+    /// Who is on the other side, whoever connected on its behalf.
+    client: SocketAddr,
     /// Read from the client, and not yet taken as a request.
     pub(super) read: BytesMut,
-    /// Whether pingora reads what the client sends. If not, it sees only the
-    /// end: requests are read by us.
-    is_open: bool,
-    /// Written by pingora, and not yet sent.
+    /// Written, and not yet sent.
     written: BytesMut,
     pace: Pace,
     socket: Arc<SocketDigest>,
@@ -61,18 +64,18 @@ pub(crate) struct ClientStream {
 
 impl ClientStream {
     /// `client`: who is on the other side, whoever connected on its behalf.
-    pub(super) fn new(wire: Wire, client: std::net::SocketAddr, pace: Pace) -> Self {
+    pub(super) fn new(wire: Wire, client: SocketAddr, pace: Pace) -> Self {
         let socket = SocketDigest::from_raw_fd(wire.tcp().as_raw_fd());
         // Nothing has been set in a digest just made.
-        let _ = socket.peer_addr.set(Some(SocketAddr::from(client)));
+        let _ = socket.peer_addr.set(Some(l4::socket::SocketAddr::from(client)));
         let tls = match &wire {
             Wire::Plain(_) => None,
             Wire::Tls(stream) => Some(Arc::new(digest(stream))),
         };
         Self {
             wire,
+            client,
             read: BytesMut::new(),
-            is_open: false,
             written: BytesMut::new(),
             pace,
             socket: Arc::new(socket),
@@ -88,11 +91,6 @@ impl ClientStream {
         }
     }
 
-    /// Lets pingora read what the client sends, what has been read first.
-    pub(super) fn open(&mut self) {
-        self.is_open = true;
-    }
-
     /// A new answer begins.
     pub(super) fn restart(&mut self) {
         self.pace.restart();
@@ -102,6 +100,70 @@ impl ClientStream {
     pub(super) async fn read_more(&mut self) -> io::Result<usize> {
         self.read.reserve(READ_BYTES);
         tokio::io::AsyncReadExt::read_buf(&mut self.wire, &mut self.read).await
+    }
+
+    /// Who is on the other side.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.client
+    }
+
+    /// As `TLSv1_3`; `None` without TLS.
+    pub(crate) fn tls_version(&self) -> Option<Cow<'static, str>> {
+        self.tls.as_ref().map(|tls| tls.version.clone())
+    }
+
+    /// Whether what is sent is what goes over the socket.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.wire, Wire::Plain(_))
+    }
+
+    /// Sends all of `bytes`; the last of them may wait for more, or for a flush.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes).await
+    }
+
+    /// Sends what waits.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        tokio::io::AsyncWriteExt::flush(self).await
+    }
+
+    /// Sends some of what is in `pipe`, which is not empty, past everything that waits.
+    pub(crate) async fn send_from(&mut self, pipe: &mut Pipe) -> io::Result<usize> {
+        std::future::poll_fn(|cx| {
+            let Wire::Plain(stream) = &self.wire else {
+                return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+            };
+            let sent = loop {
+                match stream.poll_write_ready(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                    Poll::Pending => break Poll::Pending,
+                }
+                match stream.try_io(Interest::WRITABLE, || pipe.empty(stream)) {
+                    Ok(0) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    sent => break Poll::Ready(sent),
+                }
+            };
+            self.pace.watch(sent)
+        })
+        .await
+    }
+
+    /// Resolves when the client has ended, or cannot be sent to; to be awaited while an
+    /// answer is under way. Nothing more is to be sent at the moment, so what waits for a
+    /// next write goes; what the client sends is kept.
+    pub(crate) async fn left(&mut self) -> io::Error {
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = self.poll_send_waiting(cx) {
+                return Poll::Ready(error);
+            }
+            self.poll_watch(cx).map(|ended| match ended {
+                Ok(()) => io::ErrorKind::UnexpectedEof.into(),
+                Err(error) => error,
+            })
+        })
+        .await
     }
 
     /// Sends what short writes have left.
@@ -222,13 +284,6 @@ impl AsyncRead for ClientStream {
         space: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.is_open {
-            // Pingora has nothing else to do at the moment: what waits for a next write, goes.
-            if let Poll::Ready(Err(error)) = this.poll_send_waiting(cx) {
-                return Poll::Ready(Err(error));
-            }
-            return this.poll_watch(cx);
-        }
         if this.read.is_empty() {
             return Pin::new(&mut this.wire).poll_read(cx, space);
         }
@@ -317,7 +372,7 @@ impl Ssl for ClientStream {
 
     /// Tells pingora to speak HTTP/2, with TLS or without.
     fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.is_open.then_some(ALPN::H2)
+        Some(ALPN::H2)
     }
 }
 

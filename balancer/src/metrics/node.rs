@@ -16,6 +16,7 @@ pub(super) struct NodeVecs {
     choices: IntCounterVec,
     bound_hits: IntCounterVec,
     body: IntCounterVec,
+    resumes: IntCounterVec,
     first_byte: HistogramVec,
     checks: IntCounterVec,
     ejections: IntCounterVec,
@@ -58,6 +59,12 @@ impl NodeVecs {
                 "Bytes of body passed from a node to clients.",
                 &["node"],
             )?,
+            resumes: counters(
+                registry,
+                "strata_balancer_resumes_total",
+                "Answers that broke off elsewhere and that a node went on with.",
+                &["node"],
+            )?,
             first_byte,
             checks: counter(
                 "strata_balancer_checks_total",
@@ -83,6 +90,7 @@ impl NodeVecs {
             first: self.choices.with_label_values(&[id, Choice::First.label()]),
             bound_hits: self.bound_hits.with_label_values(&[id]),
             body: self.body.with_label_values(&[id]),
+            resumes: self.resumes.with_label_values(&[id]),
             first_byte: self.first_byte.with_label_values(&[id]),
             all: self.clone(),
         }
@@ -102,6 +110,7 @@ pub(crate) struct NodeMetrics {
     first: IntCounter,
     pub(crate) bound_hits: IntCounter,
     pub(crate) body: IntCounter,
+    pub(crate) resumes: IntCounter,
     pub(crate) first_byte: Histogram,
     /// The series made beside those above, by their second label.
     used: Mutex<BTreeSet<(Series, &'static str)>>,
@@ -201,6 +210,7 @@ impl Drop for NodeMetrics {
         }
         let _ = self.all.bound_hits.remove_label_values(&[id]);
         let _ = self.all.body.remove_label_values(&[id]);
+        let _ = self.all.resumes.remove_label_values(&[id]);
         let _ = self.all.first_byte.remove_label_values(&[id]);
     }
 }

@@ -145,6 +145,10 @@ async fn five_thousand_changes_of_two_hundred_nodes_leak_and_drop_nothing() {
         let (pool, next) = (std::sync::Arc::clone(&stage.pool), members(change));
         let changed = tokio::task::spawn_blocking(move || pool.set_members(&next).unwrap()).await;
         assert_eq!(changed.unwrap().added.len(), 1);
+        if change % 100 == 0 {
+            // What the origins remember for other tests is no leak.
+            stage.origins.iter().for_each(Origin::forget);
+        }
         if change % 1_000 == 0 {
             memories.push(memory());
         }

@@ -149,6 +149,11 @@ impl Origin {
         self.shared.requests.lock().unwrap().clone()
     }
 
+    /// Forgets the requests that came in.
+    pub(crate) fn forget(&self) {
+        *self.shared.requests.lock().unwrap() = Vec::new();
+    }
+
     /// What it says of its load from now on, when it is checked and on answers of [`Act::Serve`].
     pub(crate) fn says(&self, load: &str) {
         *self.shared.load.lock().unwrap() = Some(load.to_owned());
@@ -174,6 +179,8 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, mut closed: watch::R
             accepted = listener.accept() => {
                 let (stream, _) = accepted.unwrap();
                 connections.spawn(connection(stream, Arc::clone(&shared)));
+                // Those that have ended leave their results behind.
+                while connections.try_join_next().is_some() {}
             }
             _ = closed.wait_for(|open| !open) => break,
         }

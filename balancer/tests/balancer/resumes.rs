@@ -40,6 +40,9 @@ async fn stage_with_mortal(body: &Arc<str>, dies_after: usize) -> (Stage, String
 async fn an_answer_that_breaks_off_is_gone_on_with_at_another_origin() {
     let body = body(1_000_000);
     let (stage, path) = stage_with_mortal(&body, 300_000).await;
+    stage.comes_to_rest().await;
+    let a_before = stage.sum("strata_balancer_body_bytes_total", &[("node", "a")]);
+    let before = stage.sum("strata_balancer_body_bytes_total", &[]);
     let answer = stage.get(&path).await;
     assert_eq!(
         (answer.status.as_u16(), answer.origin(), answer.attempts()),
@@ -59,6 +62,22 @@ async fn an_answer_that_breaks_off_is_gone_on_with_at_another_origin() {
     assert!(asked.contains("if-match: \"one\"\r\n"), "{asked}");
     stage
         .counts("strata_balancer_retries_total", &[("reason", "broken_off")], 1.0)
+        .await;
+    // Each node is credited with what it sent.
+    let bytes = |node| [("node", node)];
+    stage
+        .counts(
+            "strata_balancer_body_bytes_total",
+            &bytes("a"),
+            a_before + 300_000.0,
+        )
+        .await;
+    stage
+        .counts("strata_balancer_body_bytes_total", &[], before + 1_000_000.0)
+        .await;
+    stage.counts("strata_balancer_resumes_total", &[], 1.0).await;
+    stage
+        .counts("strata_balancer_resumes_total", &bytes("a"), 0.0)
         .await;
     let line = stage.finish().await.pop().unwrap();
     assert_eq!(

@@ -30,6 +30,10 @@ mod upgrade;
 
 use std::process::ExitCode;
 
+/// As in the `strata` command, so that by hand the balancer costs what it does there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Name and body of each test.
 const TESTS: [(&str, fn()); 2] = [
     ("no_request_fails_while_one_origin_of_six_is_ill", chaos::short),

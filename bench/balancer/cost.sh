@@ -2,14 +2,14 @@
 # What a request costs the balancer, in CPU, beside HAProxy: same machine, same
 # origins, same load, one after the other.
 #
-#   scripts/bench-balancer.sh [seconds, default 5] [rounds, default 3]
+#   bench/balancer/cost.sh [seconds, default 5] [rounds, default 3]
 #
 # Core 0 has the proxy and nothing else, core 1 the origins (nginx) and the load
 # (wrk). CPU comes from the proxy's own /proc/PID/task/*/schedstat, so what the
 # load generator takes does not count. Medians of the rounds. Needs two idle
 # cores, haproxy, nginx-light and wrk, and target/release/strata (make build).
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 seconds=${1:-5}
 rounds=${2:-3}
@@ -120,6 +120,12 @@ measure() { # name, pid, port
   done
 }
 
+latency() { # name, port: what one request at a time takes
+  taskset -c 1 wrk -t 1 -c 1 -d "${seconds}s" --latency "http://127.0.0.1:$2/1k" >"$folder/wrk"
+  printf '%-22s 1k   one at a time: p50 %s  p99 %s\n' \
+    "$1" "$(awk '/ 50%/ { print $2 }' "$folder/wrk")" "$(awk '/ 99%/ { print $2 }' "$folder/wrk")"
+}
+
 one=$((base + 100)) two=$((base + 101)) three=$((base + 102)) admin=$((base + 103))
 haproxy_conf "" "$one" >"$folder/haproxy.cfg"
 haproxy_conf "option splice-response" "$two" >"$folder/haproxy-splice.cfg"
@@ -149,3 +155,6 @@ measure "HAProxy splice" "$splice" "$two"
 measure "Strata" "$ours" "$three"
 # Once more: machines drift.
 measure "HAProxy again" "$plain" "$one"
+latency "direct" $((base + 1))
+latency "HAProxy" "$one"
+latency "Strata" "$three"
