@@ -20,11 +20,8 @@ use strata_node::shutdown::{Drain, Shutdown};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::agent;
-use crate::attend;
-use crate::check;
 use crate::config::{BalancerConfig, ClientLimits};
-use crate::discovery::{self, Assembly, DiscoveryMetrics, Source};
+use crate::discovery::{Assembly, DiscoveryMetrics, Source};
 use crate::front::Front;
 use crate::front::tls::{Tls, TlsError};
 use crate::health::Health;
@@ -35,6 +32,7 @@ use crate::reload::{ConfigSource, Reloading};
 use crate::ring::RingError;
 use crate::settings::Settings;
 use crate::status::{Status, Token, TokenError};
+use crate::tending::Tending;
 use crate::upgrade::{self, Inheritance, Role};
 use crate::zone::Zone;
 
@@ -99,6 +97,7 @@ pub struct Balancer {
     registry: Registry,
     metrics: Metrics,
     pool: Arc<Pool>,
+    discovery_metrics: DiscoveryMetrics,
     sources: Vec<Source>,
     assembly: Arc<Assembly>,
     token: Option<Token>,
@@ -130,7 +129,8 @@ impl Balancer {
     pub async fn bind(config: BalancerConfig, registry: Registry) -> Result<Self, BalancerError> {
         let metrics = Metrics::new(&registry)?;
         let token = config.admin_token.as_deref().map(Token::read).transpose()?;
-        let sources = config.discovery.sources(&DiscoveryMetrics::register(&registry)?);
+        let discovery_metrics = DiscoveryMetrics::register(&registry)?;
+        let sources = config.discovery.sources(&discovery_metrics);
         let assembly = Arc::new(Assembly::new(config.origins.clone(), &sources));
         let pool_config = pool_config(&config, config.zone.own().await);
         let pool = Arc::new(Pool::new(&assembly.members(), pool_config, &metrics)?);
@@ -157,6 +157,7 @@ impl Balancer {
             registry,
             metrics,
             pool,
+            discovery_metrics,
             sources,
             assembly,
             token,
@@ -228,15 +229,22 @@ impl Balancer {
             app.server_options = Some(server_options(&limits));
             app
         })?;
-        let drain = self.config.drain;
+        let (news, heard) = mpsc::channel(1);
+        let tending = Tending::new(Arc::clone(&self.pool), news);
+        tending.check(self.config.health.clone());
+        tending.ask_agents(self.config.agent);
+        tending.discover(self.sources, Arc::clone(&self.assembly));
         let reloading = Reloading {
             source: self.source,
-            config: self.config.clone(),
-            settings,
+            config: self.config,
+            settings: Arc::clone(&settings),
             tls,
+            room: front.room(),
             metrics: self.metrics.clone(),
+            discovery_metrics: self.discovery_metrics,
             pool: Arc::clone(&self.pool),
-            assembly: Arc::clone(&self.assembly),
+            assembly: self.assembly,
+            tending: tending.clone(),
         };
         let reloading = tokio::spawn(reloading.run());
 
@@ -251,17 +259,6 @@ impl Balancer {
         };
         let admin_socket = self.admin_listener.as_fd().try_clone_to_owned()?;
         let admin = tokio::spawn(admin::serve(self.admin_listener, admin, shutdown.clone()));
-        let (news, heard) = mpsc::channel(1);
-        let checks = tokio::spawn(attend::attend(Arc::clone(&self.pool), {
-            let (pool, health) = (Arc::clone(&self.pool), self.config.health.clone());
-            move |node| check::watch(node, Arc::clone(&pool), health.clone(), news.clone())
-        }));
-        let agents = tokio::spawn(attend::attend(Arc::clone(&self.pool), {
-            let (pool, config) = (Arc::clone(&self.pool), self.config.agent);
-            move |node| agent::watch(node, Arc::clone(&pool), config)
-        }));
-        let (assembly, pool) = (Arc::clone(&self.assembly), Arc::clone(&self.pool));
-        let discoveries = tokio::spawn(discovery::run(self.sources, assembly, pool));
         let settling = tokio::spawn(settle(Arc::clone(&self.pool)));
         let reporter = tokio::spawn(report_readiness(Arc::clone(&self.pool), readiness, heard));
 
@@ -284,12 +281,14 @@ impl Balancer {
             () = async {
                 shutdown.draining().await;
                 leaving.store(true, Ordering::Relaxed);
-                tokio::time::sleep(drain.notice).await;
+                let notice = settings.load().drain.notice;
+                tokio::time::sleep(notice).await;
             } => {}
             () = shutdown.stopped() => {}
         }
         leaving.store(true, Ordering::Relaxed);
         reloading.abort();
+        let drain = settings.load().drain;
         if handed_over {
             // The operator talks to the new process from now on.
             admin.abort();
@@ -323,7 +322,8 @@ impl Balancer {
             },
             () = shutdown.stopped() => tracing::warn!(count = open.in_flight(), "connections are cut off"),
         }
-        for task in [checks, agents, discoveries, settling, reporter] {
+        tending.stop();
+        for task in [settling, reporter] {
             task.abort();
         }
         // Threads end within their current step, and the log's writer within its limit.
@@ -404,7 +404,7 @@ async fn settle(pool: Arc<Pool>) {
     }
 }
 
-fn pool_config(config: &BalancerConfig, own_zone: Option<Zone>) -> PoolConfig {
+pub(crate) fn pool_config(config: &BalancerConfig, own_zone: Option<Zone>) -> PoolConfig {
     PoolConfig {
         balance: config.balance,
         own_zone,

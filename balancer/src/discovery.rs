@@ -106,7 +106,8 @@ pub(crate) struct Source {
 /// All sources and what they found, on the way to the pool.
 pub(crate) struct Assembly {
     fixed: Mutex<Vec<OriginConfig>>,
-    found: Mutex<Vec<Vec<OriginConfig>>>,
+    /// What each source has in force, by its name.
+    found: Mutex<Vec<(String, Vec<OriginConfig>)>>,
 }
 
 impl Source {
@@ -131,6 +132,10 @@ impl Source {
             metrics,
             good,
         }
+    }
+
+    fn named(&self) -> (String, Vec<OriginConfig>) {
+        (self.discovery.name().to_owned(), self.good.clone())
     }
 
     /// Asks once. `Ok(true)`: what is in force has changed.
@@ -165,8 +170,27 @@ impl Assembly {
     pub(crate) fn new(fixed: Vec<OriginConfig>, sources: &[Source]) -> Self {
         Self {
             fixed: Mutex::new(fixed),
-            found: Mutex::new(sources.iter().map(|source| source.good.clone()).collect()),
+            found: Mutex::new(sources.iter().map(Source::named).collect()),
         }
+    }
+
+    /// Takes over other sources, with what they have in force.
+    fn set_sources(&self, sources: &[Source]) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) =
+            sources.iter().map(Source::named).collect();
+    }
+
+    /// Names of the sources.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What the source of this name has in force.
+    fn of(&self, name: &str) -> Vec<OriginConfig> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = found.iter().find(|(source, _)| source == name);
+        of.map(|(_, members)| members.clone()).unwrap_or_default()
     }
 
     /// All members; of those with one id, the first.
@@ -174,7 +198,7 @@ impl Assembly {
         let fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ids = HashSet::new();
-        let all = fixed.iter().chain(found.iter().flatten());
+        let all = fixed.iter().chain(found.iter().flat_map(|(_, members)| members));
         all.filter(|origin| ids.insert(origin.id.as_str()))
             .cloned()
             .collect()
@@ -187,7 +211,7 @@ impl Assembly {
 
     fn set(&self, source: usize, members: &[OriginConfig]) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = found.get_mut(source) {
+        if let Some((_, found)) = found.get_mut(source) {
             found.clear();
             found.extend_from_slice(members);
         }
@@ -232,6 +256,34 @@ async fn follow(index: usize, mut source: Source, assembly: Arc<Assembly>, pool:
     }
 }
 
+/// Puts `sources` in the place of those before, once each of them has been
+/// asked: what one of the same name had in force it begins with.
+pub(crate) async fn replace(
+    mut sources: Vec<Source>,
+    assembly: &Arc<Assembly>,
+    pool: &Arc<Pool>,
+) -> Vec<Source> {
+    let mut asked = JoinSet::new();
+    for (index, mut source) in sources.drain(..).enumerate() {
+        if source.good.is_empty() {
+            source.good = assembly.of(source.discovery.name());
+        }
+        asked.spawn(async move {
+            if let Err(error) = source.ask().await {
+                let members = source.good.len();
+                tracing::warn!(source = source.discovery.name(), %error, members, "discovery failed");
+            }
+            (index, source)
+        });
+    }
+    let mut asked = asked.join_all().await;
+    asked.sort_by_key(|(index, _)| *index);
+    let sources: Vec<Source> = asked.into_iter().map(|(_, source)| source).collect();
+    assembly.set_sources(&sources);
+    apply("configuration", assembly, pool).await;
+    sources
+}
+
 /// Takes over the origins that a new configuration names.
 pub(crate) async fn fix(origins: Vec<OriginConfig>, assembly: &Arc<Assembly>, pool: &Arc<Pool>) {
     assembly.set_fixed(origins);
@@ -240,8 +292,13 @@ pub(crate) async fn fix(origins: Vec<OriginConfig>, assembly: &Arc<Assembly>, po
 
 /// Gives the pool its members. A ring of many nodes takes milliseconds: not on a thread that others wait for.
 async fn apply(source: &str, assembly: &Arc<Assembly>, pool: &Arc<Pool>) {
-    let (assembly, pool) = (Arc::clone(assembly), Arc::clone(pool));
-    let applied = tokio::task::spawn_blocking(move || pool.set_members(&assembly.members())).await;
+    let members = assembly.members();
+    if members.is_empty() {
+        tracing::error!(source, "no members are left; those there were stay");
+        return;
+    }
+    let pool = Arc::clone(pool);
+    let applied = tokio::task::spawn_blocking(move || pool.set_members(&members)).await;
     match applied {
         Ok(Ok(change)) if change.is_empty() => {}
         Ok(Ok(change)) => {

@@ -24,10 +24,11 @@ use std::time::Duration;
 use pingora::proxy::HttpProxy;
 use strata_node::shutdown::{Drain, InFlight};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use self::connection::Service;
 use self::limits::Addresses;
+pub(crate) use self::limits::Room;
 use self::tls::Tls;
 use crate::config::ClientLimits;
 use crate::proxy::Proxy;
@@ -39,7 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The threads, and the way to them.
 pub(crate) struct Front {
     threads: Vec<Thread>,
-    room: Arc<Semaphore>,
+    room: Room,
     /// True once no more requests are to be read.
     closing: watch::Sender<bool>,
 }
@@ -79,8 +80,7 @@ impl Front {
         app: impl Fn() -> HttpProxy<Proxy>,
     ) -> io::Result<Self> {
         let (closing, receiver) = watch::channel(false);
-        let connections = limits.connections.get();
-        let addresses = Addresses::new(limits.per_address);
+        let addresses = Addresses::default();
         let service = || Service {
             app: Arc::new(app()),
             relay: Relay::new(proxy.clone()),
@@ -90,12 +90,16 @@ impl Front {
             closing: receiver.clone(),
         };
         let threads = (0..count).map(|number| Thread::start(number, service()));
-        let room = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
         Ok(Self {
             threads: threads.collect::<io::Result<_>>()?,
-            room,
+            room: Room::new(limits.connections.get()),
             closing,
         })
+    }
+
+    /// How many connections there may be.
+    pub(crate) fn room(&self) -> Room {
+        self.room.clone()
     }
 
     /// Takes connections until dropped; each counts in `open` while it lives.
@@ -103,7 +107,7 @@ impl Front {
     pub(crate) async fn accept(&self, listener: &TcpListener, is_tls: bool, open: &Drain) {
         loop {
             // Never closed, so this only waits.
-            let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else {
+            let Ok(permit) = Arc::clone(self.room.places()).acquire_owned().await else {
                 return;
             };
             let accepted = listener
@@ -124,7 +128,7 @@ impl Front {
     pub(crate) fn accept_last(&self, listener: TcpListener, is_tls: bool, open: &Drain) -> io::Result<()> {
         // Stays non-blocking, so an empty queue is an error and the end.
         let listener = listener.into_std()?;
-        while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+        while let Ok(permit) = Arc::clone(self.room.places()).try_acquire_owned() {
             match listener.accept() {
                 Ok((stream, remote)) => {
                     stream.set_nonblocking(true)?;

@@ -39,6 +39,7 @@ pub mod rules;
 mod settings;
 pub mod standing;
 pub mod status;
+mod tending;
 mod trace;
 mod upgrade;
 pub mod zone;

@@ -47,6 +47,16 @@ pub struct PoolConfig {
     pub observe: ObserveConfig,
 }
 
+impl PoolConfig {
+    fn terms(&self) -> Terms {
+        Terms {
+            own_zone: self.own_zone.clone(),
+            spill_below_percent: self.spill_below_percent,
+            slow_start: self.slow_start,
+        }
+    }
+}
+
 /// What a change of members did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
@@ -71,8 +81,8 @@ pub struct Pool {
     near: Arc<Total>,
     far: Arc<Total>,
     balance: ArcSwap<Balance>,
-    terms: Terms,
-    observe: ObserveConfig,
+    terms: ArcSwap<Terms>,
+    observe: ArcSwap<ObserveConfig>,
     metrics: Metrics,
     /// Raised when nodes come or go.
     version: watch::Sender<u64>,
@@ -99,11 +109,7 @@ impl Pool {
     ///
     /// When they are too many, or weigh too much, for a ring.
     pub fn new(origins: &[OriginConfig], config: PoolConfig, metrics: &Metrics) -> Result<Self, RingError> {
-        let terms = Terms {
-            own_zone: config.own_zone,
-            spill_below_percent: config.spill_below_percent,
-            slow_start: config.slow_start,
-        };
+        let terms = config.terms();
         let (near, far) = (Arc::default(), Arc::default());
         let nodes = origins
             .iter()
@@ -117,8 +123,8 @@ impl Pool {
             near,
             far,
             balance: ArcSwap::from_pointee(config.balance),
-            terms,
-            observe: config.observe,
+            terms: ArcSwap::from_pointee(terms),
+            observe: ArcSwap::from_pointee(config.observe),
             metrics: metrics.clone(),
             version: watch::Sender::new(0),
         })
@@ -145,8 +151,27 @@ impl Pool {
     }
 
     /// The zone whose nodes come first.
-    pub fn own_zone(&self) -> Option<&Zone> {
-        self.terms.own_zone.as_ref()
+    pub fn own_zone(&self) -> Option<Zone> {
+        self.terms.load().own_zone.clone()
+    }
+
+    /// Treats members in another way from now on, those that are there too. How
+    /// load is spread stays, as an operator may have changed it.
+    ///
+    /// # Errors
+    ///
+    /// When the nodes of one zone weigh too much for a ring; nothing has changed then.
+    pub(crate) fn configure(&self, config: PoolConfig) -> Result<(), RingError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let terms = config.terms();
+        if **self.terms.load() != terms {
+            let members = self.members.load().with(self.nodes(), &terms, Instant::now())?;
+            self.terms.store(Arc::new(terms));
+            self.members.store(Arc::new(members));
+            self.count_elsewhere();
+        }
+        self.observe.store(Arc::new(config.observe));
+        Ok(())
     }
 
     /// Spreads load in another way, from the next request on.
@@ -205,7 +230,7 @@ impl Pool {
         if change.is_empty() && !reweighed {
             return Ok(change);
         }
-        let members = before.with(nodes, &self.terms, now)?;
+        let members = before.with(nodes, &self.terms.load(), now)?;
         self.members.store(Arc::new(members));
         self.count_elsewhere();
         self.version.send_modify(|version| *version += 1);
@@ -217,7 +242,7 @@ impl Pool {
         let now = Instant::now();
         for member in self.members.load().all() {
             let node = &member.node;
-            if node.settle(now, &self.observe) {
+            if node.settle(now, &self.observe.load()) {
                 tracing::info!(node = node.id(), "node is let in again");
             }
         }
@@ -236,7 +261,7 @@ impl Pool {
     fn judge(&self, now: Instant) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.members.load();
-        let members = before.judged(&self.terms, now);
+        let members = before.judged(&self.terms.load(), now);
         if members.differ(&before) {
             self.members.store(Arc::new(members));
         }
@@ -296,10 +321,10 @@ impl Pool {
             Evidence::Bad(reason) => reason,
         };
         let now = Instant::now();
-        if !node.failed(key, now, &self.observe) || !self.may_eject(node) {
+        if !node.failed(key, now, &self.observe.load()) || !self.may_eject(node) {
             return;
         }
-        let out = node.eject(reason, now, &self.observe);
+        let out = node.eject(reason, now, &self.observe.load());
         let time = out.until.saturating_duration_since(now);
         tracing::warn!(node = node.id(), reason, ?time, "node is ejected");
         self.judge(now);
@@ -312,7 +337,7 @@ impl Pool {
         let others_serve = members
             .all()
             .any(|member| member.share.is_some() && !std::ptr::eq(&*member.node, node));
-        let share_max = usize::try_from(self.observe.ejected_percent_max).unwrap_or(0);
+        let share_max = usize::try_from(self.observe.load().ejected_percent_max).unwrap_or(0);
         others_serve && share_max != 0 && (out == 0 || (out + 1) * 100 <= all * share_max)
     }
 

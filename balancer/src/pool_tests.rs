@@ -530,3 +530,20 @@ fn an_agent_s_most_requests_are_kept_to() {
     let _held: Vec<Pick> = (0..50).map(|_| pool.pick(key(1), &[]).unwrap()).collect();
     assert_eq!(node.in_flight(), 5);
 }
+
+#[test]
+fn zones_change_while_requests_are_in_flight() {
+    let pool = zones();
+    let held: Vec<Pick> = (0..60)
+        .map(|number| pool.pick(key(number), &[]).unwrap())
+        .collect();
+    let mut other = config(140, 4);
+    other.own_zone = Some(Zone::from_scalar("az2").unwrap());
+    pool.configure(other).unwrap();
+    let now = pool.pick(key(1), &[]).unwrap();
+    assert_eq!(now.node.zone().unwrap().as_str(), "az2");
+    assert_eq!((pool.in_flight(), pool.nodes().len()), (61, 6));
+    drop((held, now));
+    assert_eq!(pool.in_flight(), 0);
+    assert!(pool.nodes().iter().all(|node| node.in_flight() == 0));
+}

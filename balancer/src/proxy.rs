@@ -389,7 +389,7 @@ impl Proxy {
         });
         if let Some(own) = self.pool.own_zone() {
             for ended in exchange.ended() {
-                if let Some(zone) = ended.node.zone().filter(|zone| *zone != own) {
+                if let Some(zone) = ended.node.zone().filter(|zone| **zone != own) {
                     self.metrics.other_zone(zone.as_str(), ended.bytes);
                 }
             }

@@ -11,15 +11,18 @@ use arc_swap::ArcSwap;
 use strata_node::config::Mistakes;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::balancer::pool_config;
 use crate::config::BalancerConfig;
-use crate::discovery::{self, Assembly};
+use crate::discovery::{self, Assembly, DiscoveryMetrics};
+use crate::front::Room;
 use crate::front::tls::{FileVersion, Tls, file_version};
 use crate::metrics::{Metrics, Reload};
 use crate::pool::Pool;
 use crate::settings::{Settings, takes_a_new_process};
+use crate::tending::Tending;
 
 /// How often files are looked at.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Where the configuration comes from.
 pub struct ConfigSource {
@@ -36,9 +39,12 @@ pub(crate) struct Reloading {
     pub(crate) config: BalancerConfig,
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) room: Room,
     pub(crate) metrics: Metrics,
+    pub(crate) discovery_metrics: DiscoveryMetrics,
     pub(crate) pool: Arc<Pool>,
     pub(crate) assembly: Arc<Assembly>,
+    pub(crate) tending: Tending,
 }
 
 /// What the files looked like when they were read.
@@ -81,33 +87,72 @@ impl Reloading {
 
     async fn reload_config(&mut self) {
         let Some(source) = &self.source else { return };
-        match (source.read)() {
-            Ok(config) => {
-                let waits = takes_a_new_process(&self.config, &config);
-                if !waits.is_empty() {
-                    tracing::warn!(
-                        keys = waits.join(", "),
-                        "changed, and in force after an upgrade (SIGUSR2) or a restart"
-                    );
-                }
-                let before = self.settings.load_full();
-                self.settings
-                    .store(Arc::new(Settings::new(&config, Some(&before))));
-                if self.config.balance != config.balance {
-                    self.pool.set_balance(config.balance);
-                }
-                if self.config.origins != config.origins {
-                    discovery::fix(config.origins.clone(), &self.assembly, &self.pool).await;
-                }
-                self.config.take_over(config);
-                self.metrics.reloaded(Reload::Config, true);
-                tracing::info!("configuration reloaded");
-            }
+        let applied = match (source.read)() {
+            Ok(config) => self.apply(config).await,
+            Err(mistakes) => Err(mistakes.to_string()),
+        };
+        self.metrics.reloaded(Reload::Config, applied.is_ok());
+        match applied {
+            Ok(()) => tracing::info!("configuration reloaded"),
             Err(mistakes) => {
-                self.metrics.reloaded(Reload::Config, false);
                 tracing::error!(%mistakes, "configuration not reloaded, the old one stays in force");
             }
         }
+    }
+
+    /// Puts a configuration in force, as far as the running process can. What may
+    /// still be refused comes first: a change is whole or none.
+    async fn apply(&mut self, config: BalancerConfig) -> Result<(), String> {
+        let waits = takes_a_new_process(&self.config, &config);
+        if !waits.is_empty() {
+            tracing::warn!(
+                keys = waits.join(", "),
+                "changed, and in force after an upgrade (SIGUSR2) or a restart"
+            );
+        }
+        let config = config.keeping(&self.config);
+        let own_zone = if config.zone == self.config.zone {
+            self.pool.own_zone()
+        } else {
+            config.zone.own().await
+        };
+        if let (Some(tls), Some(files)) = (&self.tls, &config.tls)
+            && self.config.tls != config.tls
+        {
+            tls.replace(&files.certificates)
+                .map_err(|error| format!("key `tls`: {error}"))?;
+        }
+        self.pool
+            .configure(pool_config(&config, own_zone))
+            .map_err(|error| format!("key `zone`: {error}"))?;
+        if self.config.balance != config.balance {
+            self.pool.set_balance(config.balance);
+        }
+        let before = self.settings.load_full();
+        self.settings
+            .store(Arc::new(Settings::new(&config, Some(&before))));
+        self.room.resize(config.clients.connections.get());
+        if self.config.origins != config.origins {
+            discovery::fix(config.origins.clone(), &self.assembly, &self.pool).await;
+        }
+        if self.config.discovery != config.discovery {
+            let sources = config.discovery.sources(&self.discovery_metrics);
+            let before = self.assembly.names();
+            let sources = discovery::replace(sources, &self.assembly, &self.pool).await;
+            let after = self.assembly.names();
+            for gone in before.iter().filter(|name| !after.contains(name)) {
+                self.discovery_metrics.forget(gone);
+            }
+            self.tending.discover(sources, Arc::clone(&self.assembly));
+        }
+        if self.config.health != config.health {
+            self.tending.check(config.health.clone());
+        }
+        if self.config.agent != config.agent {
+            self.tending.ask_agents(config.agent);
+        }
+        self.config = config;
+        Ok(())
     }
 
     fn reload_certificates(&self) {

@@ -44,6 +44,17 @@ impl DiscoveryMetrics {
         })
     }
 
+    /// Ends the series of a discovery that is no more.
+    pub(crate) fn forget(&self, name: &str) {
+        // One that was never counted is not there to be removed.
+        for outcome in ["found", "failed"] {
+            let _ = self.asked.remove_label_values(&[name, outcome]);
+        }
+        for gauge in [&self.members, &self.held_back, &self.last_success] {
+            let _ = gauge.remove_label_values(&[name]);
+        }
+    }
+
     pub(super) fn source(&self, name: &str) -> SourceMetrics {
         let asked = |outcome| self.asked.with_label_values(&[name, outcome]);
         SourceMetrics {

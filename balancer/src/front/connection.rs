@@ -79,7 +79,7 @@ pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, m
         Ok(Err(reason)) => return metrics.turned_away(reason),
         Err(_) => return metrics.turned_away(TurnedAway::TimedOut),
     };
-    let Ok(_place) = service.addresses.enter(client.ip()) else {
+    let Ok(_place) = service.addresses.enter(client.ip(), limits.per_address) else {
         return metrics.turned_away(TurnedAway::Address);
     };
     let pace = Pace::new(PaceLimits {

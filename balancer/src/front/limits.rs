@@ -1,13 +1,14 @@
-//! How many connections there may be from one address.
+//! How many connections there may be, in all and from one address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Semaphore;
+
 /// Counts connections by where they come from. Clones count together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
-    most: usize,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
@@ -23,27 +24,20 @@ pub(super) struct Place {
 }
 
 impl Addresses {
-    /// `most`: connections from one address, or from one IPv6 network. 0: any number.
-    pub(super) fn new(most: usize) -> Self {
-        Self {
-            most,
-            counts: Arc::default(),
-        }
-    }
-
-    /// A place for one more connection from `address`. `Ok(None)`: nothing is counted.
+    /// A place for one more connection from `address`, which may have `most`, or any
+    /// number if that is 0. `Ok(None)`: nothing is counted.
     ///
     /// # Errors
     ///
     /// It has all that there may be.
-    pub(super) fn enter(&self, address: IpAddr) -> Result<Option<Place>, Full> {
-        if self.most == 0 {
+    pub(super) fn enter(&self, address: IpAddr, most: usize) -> Result<Option<Place>, Full> {
+        if most == 0 {
             return Ok(None);
         }
         let address = whose(address);
         let mut counts = lock(&self.counts);
         let count = counts.entry(address).or_default();
-        if self.most <= *count {
+        if most <= *count {
             return Err(Full);
         }
         *count += 1;
@@ -79,14 +73,56 @@ fn whose(address: IpAddr) -> IpAddr {
     }
 }
 
+/// How many connections there may be at once, of all clients.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    places: Arc<Semaphore>,
+    size: Arc<Mutex<usize>>,
+}
+
+impl Room {
+    pub(super) fn new(size: usize) -> Self {
+        let size = size.min(Semaphore::MAX_PERMITS);
+        Self {
+            places: Arc::new(Semaphore::new(size)),
+            size: Arc::new(Mutex::new(size)),
+        }
+    }
+
+    pub(super) fn places(&self) -> &Arc<Semaphore> {
+        &self.places
+    }
+
+    /// From now on there may be so many. Those above stay until they end.
+    pub(crate) fn resize(&self, size: usize) {
+        let size = size.min(Semaphore::MAX_PERMITS);
+        let before = std::mem::replace(
+            &mut *self.size.lock().unwrap_or_else(PoisonError::into_inner),
+            size,
+        );
+        if before < size {
+            self.places.add_permits(size - before);
+            return;
+        }
+        let (places, less) = (Arc::clone(&self.places), before - size);
+        tokio::spawn(async move {
+            for _ in 0..less {
+                // Never closed.
+                let Ok(place) = places.acquire().await else { return };
+                place.forget();
+            }
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_address_has_so_many_places_and_gets_them_back() {
-        let addresses = Addresses::new(2);
-        let enter = |address: &str| addresses.enter(address.parse().unwrap());
+        let addresses = Addresses::default();
+        let enter = |address: &str| addresses.enter(address.parse().unwrap(), 2);
         let first = enter("192.0.2.1");
         let second = enter("::ffff:192.0.2.1");
         assert!(first.is_ok() && second.is_ok());
@@ -101,17 +137,33 @@ mod tests {
 
     #[test]
     fn a_network_of_version_6_is_one_address() {
-        let addresses = Addresses::new(1);
-        let enter = |address: &str| addresses.enter(address.parse().unwrap());
+        let addresses = Addresses::default();
+        let enter = |address: &str| addresses.enter(address.parse().unwrap(), 1);
         let _held = enter("2001:db8::1");
         assert!(enter("2001:db8::2:3:4:5").is_err());
         assert!(enter("2001:db8:0:1::1").is_ok());
     }
 
+    #[tokio::test]
+    async fn room_grows_at_once_and_shrinks_as_places_are_given_back() {
+        let room = Room::new(2);
+        let held = Arc::clone(room.places()).acquire_many_owned(2).await.unwrap();
+        room.resize(3);
+        assert_eq!(room.places().available_permits(), 1);
+        room.resize(1);
+        drop(held);
+        while room.places().available_permits() != 1 {
+            tokio::task::yield_now().await;
+        }
+        // And no further.
+        tokio::task::yield_now().await;
+        assert_eq!(room.places().available_permits(), 1);
+    }
+
     #[test]
     fn without_a_limit_nothing_is_counted() {
-        let addresses = Addresses::new(0);
-        let _held = addresses.enter("192.0.2.1".parse().unwrap());
+        let addresses = Addresses::default();
+        let _held = addresses.enter("192.0.2.1".parse().unwrap(), 0);
         assert!(lock(&addresses.counts).is_empty());
     }
 }

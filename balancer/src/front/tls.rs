@@ -61,7 +61,7 @@ pub enum TlsError {
 /// The certificates, and what sets up connections with them. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Tls {
-    files: Arc<[CertificateFiles]>,
+    files: Arc<ArcSwap<Vec<CertificateFiles>>>,
     certificates: Arc<Certificates>,
     acceptor: TlsAcceptor,
 }
@@ -81,7 +81,7 @@ impl Tls {
         config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
         config.ticketer = ring::Ticketer::new()?;
         Ok(Self {
-            files: files.into(),
+            files: Arc::new(ArcSwap::from_pointee(files.to_vec())),
             certificates,
             acceptor: TlsAcceptor::from(Arc::new(config)),
         })
@@ -93,17 +93,23 @@ impl Tls {
 
     /// Reads the certificates again. When one of them cannot be used, all stay as they are.
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
-        let list = load(&self.files, &self.certificates.provider)?;
+        let list = load(&self.files.load(), &self.certificates.provider)?;
+        self.certificates.list.store(Arc::new(list));
+        Ok(())
+    }
+
+    /// Reads other certificates from now on. When one of them cannot be used, all stay as they are.
+    pub(crate) fn replace(&self, files: &[CertificateFiles]) -> Result<(), TlsError> {
+        let list = load(files, &self.certificates.provider)?;
+        self.files.store(Arc::new(files.to_vec()));
         self.certificates.list.store(Arc::new(list));
         Ok(())
     }
 
     /// What tells that a file has changed.
     pub(crate) fn versions(&self) -> Vec<Option<FileVersion>> {
-        let paths = self
-            .files
-            .iter()
-            .flat_map(|files| [&files.certificate, &files.key]);
+        let files = self.files.load();
+        let paths = files.iter().flat_map(|files| [&files.certificate, &files.key]);
         paths.map(|path| file_version(path).ok()).collect()
     }
 }

@@ -89,7 +89,7 @@ impl View {
             },
             factor_percent: balance.bound.factor_percent,
             floor: balance.bound.floor,
-            own_zone: pool.own_zone().map(ToString::to_string),
+            own_zone: pool.own_zone().map(|zone| zone.to_string()),
             zone_spill: members.spill.share(),
             in_flight: pool.in_flight(),
             requests,

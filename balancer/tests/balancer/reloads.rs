@@ -64,3 +64,92 @@ async fn a_change_of_the_file_takes_effect_without_a_request_lost() {
         assert!(0 < client.await.unwrap());
     }
 }
+
+/// Replaces what is added to the configuration of a stage.
+fn add(stage: &Stage, text: &str, more: &str) {
+    // Renamed, so that half of it is never read.
+    let new = stage.folder.path().join("new.yaml");
+    std::fs::write(&new, format!("{text}{more}")).unwrap();
+    std::fs::rename(new, stage.config()).unwrap();
+}
+
+#[tokio::test]
+async fn checks_zones_limits_and_members_change_while_requests_are_under_way() {
+    let stage = Stage::with(2, "timeouts: { response: 30s }\nretry: { deadline: 60s }\n").await;
+    let text = std::fs::read_to_string(stage.config()).unwrap();
+    stage.all(crate::origin::Act::Wait);
+    let address = stage.address;
+    let under_way = tokio::spawn(async move { get(address, "/film.ism").await });
+    stage
+        .until("under way", |stage| {
+            stage.sum("strata_balancer_in_flight", &[]) == 1.0
+        })
+        .await;
+
+    let down = |stage: &Stage, id: &str| {
+        let nodes = stage.pool.nodes();
+        let node = nodes.iter().find(|node| node.id() == id);
+        node.is_some_and(|node| node.health() == strata_balancer::health::Health::Down)
+    };
+    add(
+        &stage,
+        &text,
+        "health: { path: /not-there, timeout: 50ms, interval: 20ms, fall: 1 }\n",
+    );
+    stage
+        .until("checked so", |stage| down(stage, "a") && down(stage, "b"))
+        .await;
+    add(&stage, &text, "zone: { own: here }\nhealth: { interval: 20ms }\n");
+    stage
+        .until("zone and health", |stage| {
+            stage.pool.own_zone().is_some_and(|zone| zone.as_str() == "here")
+                && !down(stage, "a")
+                && !down(stage, "b")
+        })
+        .await;
+
+    let third = crate::origin::Origin::start("x", crate::origin::Act::Serve).await;
+    let list = stage.folder.path().join("members.yaml");
+    std::fs::write(
+        &list,
+        format!("origins: [{{ address: '{}', id: x }}]\n", third.address),
+    )
+    .unwrap();
+    let files = format!(
+        "discovery: {{ files: [{{ path: {}, interval: 10ms }}] }}\n",
+        list.display()
+    );
+    add(&stage, &text, &files);
+    stage
+        .until("a third node", |stage| stage.pool.nodes().len() == 3)
+        .await;
+    // Another interval: the same source, and what it found stays.
+    add(&stage, &text, &files.replace("10ms", "1h"));
+    let applied = [("what", "config"), ("result", "applied")];
+    stage
+        .until("applied", |stage| {
+            4.0 <= stage.sum("strata_balancer_reloads_total", &applied)
+        })
+        .await;
+    assert_eq!(stage.pool.nodes().len(), 3);
+    assert_eq!(stage.series("strata_balancer_discovered_members"), 1);
+    add(&stage, &text, "clients: { per_address: 1 }\n");
+    stage
+        .until("two nodes", |stage| stage.pool.nodes().len() == 2)
+        .await;
+    assert_eq!(stage.series("strata_balancer_discovered_members"), 0);
+
+    // Nothing was dropped for any of it.
+    for origin in &stage.origins {
+        origin.let_go(1);
+    }
+    assert_eq!(under_way.await.unwrap().status.as_u16(), 200);
+    let held = tokio::net::TcpStream::connect(stage.address).await.unwrap();
+    let turned_away = async {
+        while stage.sum("strata_balancer_turned_away_total", &[("reason", "address")]) == 0.0 {
+            let _ = crate::client::raw(stage.address, "").await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, turned_away).await.unwrap();
+    drop(held);
+}
