@@ -29,3 +29,4 @@ mod players;
 mod soak;
 mod store_faults;
 mod texts;
+mod volume;

@@ -21,6 +21,18 @@ pub enum Trouble {
     Slow(Duration),
 }
 
+impl Trouble {
+    /// Whether `other` says nothing new: how much room there is may change all
+    /// the time.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Full { .. }, Self::Full { .. }) | (Self::Slow(_), Self::Slow(_)) => true,
+            (Self::Failing(one), Self::Failing(another)) => one == another,
+            (Self::Full { .. } | Self::Failing(_) | Self::Slow(_), _) => false,
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

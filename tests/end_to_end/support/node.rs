@@ -1,7 +1,7 @@
 //! Origins and balancers as processes.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +17,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a node that is not ready is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Runs a command where a small volume is mounted, which is gone when it ends: of
+/// arguments place, bytes, bytes taken, command.
+const ON_VOLUME: &str = r#"
+    place=$1; shift
+    if [ "$(id -u)" = 0 ]; then map=; else map=--map-root-user; fi
+    exec unshare $map --mount sh -c '
+        mount -t tmpfs -o size="$1" tmpfs "$0" ||
+            { echo "this test mounts a tmpfs: it has to be root, or to be allowed namespaces" >&2; exit 1; }
+        fallocate -l "$2" "$0/taken" || exit 1
+        shift 2
+        exec "$@"' "$place" "$@"
+"#;
 
 /// The binary under test.
 pub(crate) fn strata() -> Command {
@@ -49,6 +62,36 @@ impl Node {
         command.args(["origin", "--store", &url, "--s3-endpoint", &endpoint]);
         command.args(flags).envs(bucket.credentials());
         Self::start("origin", command).await
+    }
+
+    /// An origin over a bucket that sees a small volume at `place`, as nobody else
+    /// does: [`Node::within`] is the way in. Of its `bytes`, `taken` are in use, by
+    /// a file named `taken`.
+    pub(crate) async fn origin_on_volume(
+        bucket: &Bucket,
+        place: &Path,
+        bytes: u64,
+        taken: u64,
+        flags: &[&str],
+    ) -> Self {
+        let (url, endpoint) = (bucket.url(), bucket.endpoint());
+        let mut command = Command::new("sh");
+        command.args(["-c", ON_VOLUME, "sh"]).arg(place);
+        command.args([bytes.to_string(), taken.to_string()]);
+        command.args([env!("CARGO_BIN_EXE_strata"), "origin", "--store", &url]);
+        command.args(["--s3-endpoint", &endpoint]);
+        command.args(flags).envs(bucket.credentials());
+        command
+            .kill_on_drop(true)
+            .stdin(Stdio::null())
+            .env_remove("STRATA_LOG");
+        Self::start("origin", command).await
+    }
+
+    /// Where `path` is as the process sees it.
+    pub(crate) fn within(&self, path: &Path) -> PathBuf {
+        let root = format!("/proc/{}/root", self.child.id().unwrap());
+        Path::new(&root).join(path.strip_prefix("/").unwrap())
     }
 
     /// An origin over a folder.
