@@ -151,3 +151,14 @@ fn web_servers_are_asked_only_when_hosts_are_named() {
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert!(found[0].contains("http_sources.hosts[0]"), "{found:?}");
 }
+
+#[test]
+fn the_memory_budget_is_the_sum_of_what_may_be_held() {
+    let least = "listen: 127.0.0.1:0\nstore:\n  url: ./titles\n";
+    let mib = |text: &str| read(text).unwrap().memory_budget_bytes() >> 20;
+    let caches = 512 + 128 + 32 + 64;
+    assert_eq!(mib(least), caches + 64);
+    // Queues of 64 MiB, and two buffers of 32 and of 16 MiB.
+    let disk = format!("{least}cache:\n  disk:\n    path: /var/cache/strata\n");
+    assert_eq!(mib(&disk), caches + 64 + 2 * 64 + 2 * (32 + 16));
+}

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use prometheus::Registry;
+use prometheus::{IntGauge, Registry};
 use strata_cache::{CacheMetrics, ChunkCache, ChunkCacheConfig, DiskConfig, DiskTier, Tier};
 use strata_node::access_log::AccessLog;
 use tokio::runtime::Handle;
@@ -42,6 +42,7 @@ impl InProcess {
         let cache_metrics = CacheMetrics::register(&registry)?;
         let load = LoadState::register(http_metrics.in_flight(), &registry)?;
         let access_log = AccessLog::start(&config.access_log, &registry)?;
+        state_budget(config, &registry)?;
         let web = config.http_sources.clone().map(HttpSource::new).transpose()?;
         let source = Arc::new(Places::new(source, web));
         let store = Arc::new(Store::new(source, config.store.limits.clone(), store_metrics));
@@ -101,6 +102,16 @@ impl InProcess {
     }
 }
 
+/// Tells operators how much memory the configuration allows.
+fn state_budget(config: &OriginConfig, registry: &Registry) -> prometheus::Result<()> {
+    let budget = IntGauge::new(
+        "strata_origin_memory_budget_bytes",
+        "Memory that caches, disk buffers and the idle process may take; 15 % more is for what is under way.",
+    )?;
+    budget.set(i64::try_from(config.memory_budget_bytes()).unwrap_or(i64::MAX));
+    registry.register(Box::new(budget))
+}
+
 /// Begins to open what there is on disk: of chunks, of indexes.
 fn disks(settings: Option<&DiskSettings>, runtime: &Handle, metrics: &CacheMetrics) -> [Option<DiskTier>; 2] {
     let start = |tier, config: &DiskConfig| DiskTier::start(config.clone(), tier, runtime, metrics);
@@ -109,3 +120,10 @@ fn disks(settings: Option<&DiskSettings>, runtime: &Handle, metrics: &CacheMetri
         settings.map(|settings| start(Tier::Indexes, &settings.indexes)),
     ]
 }
+
+#[cfg(test)]
+#[path = "outage_tests.rs"]
+mod outage_tests;
+#[cfg(test)]
+#[path = "in_process_tests.rs"]
+mod tests;

@@ -108,6 +108,21 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
         Ok(stream::once(async { Ok(chunk.into()) }).boxed())
     }
 
+    /// Like [`Source::stream`], by a connection that nothing else has been asked
+    /// over: for a second request beside a slow one, since what is slow may be
+    /// the connection. The same where there are no connections.
+    ///
+    /// # Errors
+    /// Those of [`Source::stream`].
+    async fn stream_apart(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.stream(object, version, range).await
+    }
+
     /// Whether the store can be reached at all, by the cheapest request that
     /// tells.
     ///

@@ -21,6 +21,9 @@ pub struct Entry {
     pub path: String,
     /// The Range header as it came, `bytes=0-99`.
     pub range: Option<String>,
+    /// The connection it came over: connections are numbered from 1 on, as they
+    /// are accepted.
+    pub connection: u64,
     /// The status answered; `None` when the connection was broken instead.
     pub status: Option<StatusCode>,
 }

@@ -194,6 +194,7 @@ async fn accept(
     drain: CancellationToken,
     abort: CancellationToken,
 ) {
+    let mut connection = 0;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -201,7 +202,8 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
-                let serve = serve_connection(stream, Arc::clone(&shared), drain.clone());
+                connection += 1;
+                let serve = serve_connection(stream, connection, Arc::clone(&shared), drain.clone());
                 let abort = abort.clone();
                 tasks.spawn(async move {
                     tokio::select! {
@@ -218,13 +220,13 @@ async fn accept(
     }
 }
 
-async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, drain: CancellationToken) {
+async fn serve_connection(stream: TcpStream, number: u64, shared: Arc<Shared>, drain: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's algorithm");
     }
     let connection = Connection::new(stream);
     let reset = connection.reset_switch();
-    let service = service_fn(move |request| answer(Arc::clone(&shared), reset.clone(), request));
+    let service = service_fn(move |request| answer(Arc::clone(&shared), number, reset.clone(), request));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(CONNECTION_BUFFER_BYTES)
@@ -249,6 +251,7 @@ struct ResetByFault;
 
 async fn answer(
     shared: Arc<Shared>,
+    connection: u64,
     reset: ResetSwitch,
     request: Request<Incoming>,
 ) -> Result<Response<ServedBody>, StdError> {
@@ -282,6 +285,7 @@ async fn answer(
                     operation,
                     path,
                     range,
+                    connection,
                     status: None,
                 });
                 reset.arm();
@@ -301,6 +305,7 @@ async fn answer(
         operation,
         path,
         range,
+        connection,
         status: Some(response.status()),
     });
     let bytes_sent = shared.journal.bytes_sent(operation);

@@ -25,6 +25,12 @@ trait Backend: Sized {
     fn delete(&self, object: &str);
 }
 
+/// A backend that can tell its connections apart.
+trait Connected: Backend {
+    /// The connection of each request for `object` so far.
+    fn connections(&self, object: &str) -> Vec<u64>;
+}
+
 struct Folder {
     folder: TempDir,
     source: FolderSource,
@@ -120,6 +126,16 @@ impl Backend for Bucket {
     }
 }
 
+impl Connected for Bucket {
+    fn connections(&self, object: &str) -> Vec<u64> {
+        let entries = self.server.journal().entries().into_iter();
+        entries
+            .filter(|entry| entry.path == format!("{BUCKET}/vod/{object}"))
+            .map(|entry| entry.connection)
+            .collect()
+    }
+}
+
 /// Files of a web server beside a store, named by where they lie on it.
 struct Web {
     server: WebServer,
@@ -152,6 +168,28 @@ impl Source for WebFiles {
     async fn read(&self, object: &str, version: &str, range: Range<u64>) -> Result<Chunk, SourceError> {
         self.places
             .read(&(self.url)(&self.root, object), version, range)
+            .await
+    }
+
+    async fn stream(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.places
+            .stream(&(self.url)(&self.root, object), version, range)
+            .await
+    }
+
+    async fn stream_apart(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.places
+            .stream_apart(&(self.url)(&self.root, object), version, range)
             .await
     }
 
@@ -193,6 +231,12 @@ impl Backend for Web {
 
     fn delete(&self, object: &str) {
         self.server.delete(object);
+    }
+}
+
+impl Connected for Web {
+    fn connections(&self, object: &str) -> Vec<u64> {
+        self.server.connections(object)
     }
 }
 
@@ -357,6 +401,46 @@ async fn a_range_is_streamed_exactly<B: Backend>() {
         let pieces: Vec<Bytes> = body.unwrap().map(Result::unwrap).collect().await;
         assert!(pieces.concat() == slice(&bytes, &range), "{range:?}");
     }
+}
+
+async fn a_stream_apart_comes_over_a_connection_that_nothing_else_came_over<B: Connected>() {
+    let backend = B::start().await;
+    backend.put("film.mp4", &[7; 1000]);
+    let source = backend.source();
+    let version = source.head("film.mp4").await.unwrap().version;
+    let read = async |body: Result<SourceBody, SourceError>| {
+        let pieces: Vec<Bytes> = body.unwrap().map(Result::unwrap).collect().await;
+        assert_eq!(pieces.concat(), [7; 500]);
+    };
+    // One by one, over the connection that is kept.
+    for _ in 0..3 {
+        read(source.stream("film.mp4", &version, 100..600).await).await;
+    }
+    for _ in 0..2 {
+        read(source.stream_apart("film.mp4", &version, 100..600).await).await;
+    }
+    read(source.stream("film.mp4", &version, 100..600).await).await;
+    let connections = backend.connections("film.mp4");
+    let kept = connections[0];
+    let [.., first, second, last] = connections.as_slice() else {
+        panic!("{connections:?}")
+    };
+    assert!(connections[..4].iter().all(|connection| *connection == kept));
+    assert_eq!(*last, kept);
+    assert!(
+        *first != kept && *second != kept && first != second,
+        "{connections:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_second_request_at_a_bucket_has_a_connection_of_its_own() {
+    a_stream_apart_comes_over_a_connection_that_nothing_else_came_over::<Bucket>().await;
+}
+
+#[tokio::test]
+async fn a_second_request_at_a_web_server_has_a_connection_of_its_own() {
+    a_stream_apart_comes_over_a_connection_that_nothing_else_came_over::<Web>().await;
 }
 
 async fn a_replaced_object_is_not_streamed<B: Backend>() {

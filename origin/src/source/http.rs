@@ -9,10 +9,12 @@ mod host;
 
 use std::error::Error;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MATCH, LAST_MODIFIED, RANGE,
 };
@@ -28,7 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use self::address::{PrivateAddress, Resolver, is_public};
 pub use self::host::Host;
-use super::{ObjectMeta, Opened, Source, SourceError, SourceFault};
+use super::{ObjectMeta, Opened, Source, SourceBody, SourceError, SourceFault};
 
 /// Pause before the second attempt; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -59,9 +61,13 @@ pub struct HttpClientError(#[from] std::io::Error);
 /// modified, with its size. Reads carry `If-Match`, and what comes back is compared.
 #[derive(Debug)]
 pub struct HttpSource {
-    client: Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>,
+    client: WebClient,
+    /// Opens a connection for each request.
+    apart: WebClient,
     config: HttpConfig,
 }
+
+type WebClient = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
 
 impl HttpSource {
     /// Prepares a client. Sends nothing yet.
@@ -81,7 +87,10 @@ impl HttpSource {
             .enable_http1()
             .wrap_connector(connector);
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client: Client::builder(TokioExecutor::new()).build(connector.clone()),
+            apart: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build(connector),
             config,
         })
     }
@@ -112,6 +121,7 @@ impl HttpSource {
     /// serve.
     async fn send(
         &self,
+        client: &WebClient,
         object: &str,
         method: Method,
         headers: &[(http::HeaderName, String)],
@@ -129,7 +139,7 @@ impl HttpSource {
             let request = request
                 .body(Empty::new())
                 .map_err(|error| SourceFault::broken(error.to_string()))?;
-            let fault = match self.attempt(request).await {
+            let fault = match self.attempt(client, request).await {
                 Ok(response) => return Ok(response),
                 Err(fault) => fault,
             };
@@ -144,9 +154,13 @@ impl HttpSource {
     }
 
     /// One attempt; the answer is one that has what was asked for.
-    async fn attempt(&self, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, SourceFault> {
+    async fn attempt(
+        &self,
+        client: &WebClient,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<Response<Incoming>, SourceFault> {
         let limit = self.config.attempt_timeout;
-        let answered = timeout(limit, self.client.request(request)).await;
+        let answered = timeout(limit, client.request(request)).await;
         let response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if is_caused_by::<PrivateAddress>(&error) => {
@@ -175,7 +189,7 @@ impl HttpSource {
     }
 
     async fn look_up(&self, object: &str) -> Result<ObjectMeta, SourceFault> {
-        let response = self.send(object, Method::HEAD, &[]).await?;
+        let response = self.send(&self.client, object, Method::HEAD, &[]).await?;
         let size = text(response.headers(), CONTENT_LENGTH).and_then(|size| size.parse().ok());
         meta(response.headers(), size)
     }
@@ -183,7 +197,7 @@ impl HttpSource {
     async fn open_at(&self, object: &str, head_size: u64) -> Result<Opened, SourceFault> {
         let head_size = head_size.max(1);
         let range = (RANGE, format!("bytes=0-{}", head_size - 1));
-        let response = self.send(object, Method::GET, &[range]).await?;
+        let response = self.send(&self.client, object, Method::GET, &[range]).await?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             // Only an empty file lacks a first byte.
             let meta = self.look_up(object).await?;
@@ -204,16 +218,22 @@ impl HttpSource {
         Ok(Opened { meta, head })
     }
 
-    async fn read_at(&self, object: &str, version: &str, range: &Range<u64>) -> Result<Chunk, SourceFault> {
-        if range.is_empty() {
-            return Ok(Chunk::from_vec(Vec::new()));
-        }
-        let mut headers = vec![(RANGE, format!("bytes={}-{}", range.start, range.end - 1))];
+    /// The answer whose body is exactly `range`, which is not empty, if it is of
+    /// `version`.
+    async fn answer_at(
+        &self,
+        client: &WebClient,
+        object: &str,
+        version: &str,
+        range: &Range<u64>,
+    ) -> Result<Response<Incoming>, SourceFault> {
+        let last = range.end.saturating_sub(1);
+        let mut headers = vec![(RANGE, format!("bytes={}-{last}", range.start))];
         // Weak ones never match (`RFC 9110 §13.1.1`).
         if version.starts_with('"') {
             headers.push((IF_MATCH, version.to_owned()));
         }
-        let response = self.send(object, Method::GET, &headers).await?;
+        let response = self.send(client, object, Method::GET, &headers).await?;
         if response.status() != StatusCode::PARTIAL_CONTENT {
             return Err(SourceFault::broken("the answer is not the range asked for"));
         }
@@ -225,7 +245,38 @@ impl HttpSource {
         if answered.first != range.start {
             return Err(SourceFault::broken("the answer is not the range asked for"));
         }
+        Ok(response)
+    }
+
+    async fn read_at(&self, object: &str, version: &str, range: &Range<u64>) -> Result<Chunk, SourceFault> {
+        if range.is_empty() {
+            return Ok(Chunk::from_vec(Vec::new()));
+        }
+        let response = self.answer_at(&self.client, object, version, range).await?;
         collect(response, range.end - range.start).await
+    }
+
+    async fn stream_by(
+        &self,
+        client: &WebClient,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        if range.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        let response = self.answer_at(client, object, version, &range).await;
+        let response = response.map_err(|fault| SourceError::new(object, fault))?;
+        let object: Arc<str> = object.into();
+        let pieces = response.into_body().into_data_stream();
+        let pieces = pieces.map(move |piece| {
+            piece.map_err(|error| SourceError {
+                object: Arc::clone(&object),
+                fault: SourceFault::broken(super::s3::chain(&error)),
+            })
+        });
+        Ok(pieces.boxed())
     }
 }
 
@@ -248,6 +299,24 @@ impl Source for HttpSource {
     async fn read(&self, object: &str, version: &str, range: Range<u64>) -> Result<Chunk, SourceError> {
         let result = self.read_at(object, version, &range).await;
         result.map_err(|fault| SourceError::new(object, fault))
+    }
+
+    async fn stream(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.stream_by(&self.client, object, version, range).await
+    }
+
+    async fn stream_apart(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.stream_by(&self.apart, object, version, range).await
     }
 
     /// There is no server that all titles need.

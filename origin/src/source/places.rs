@@ -69,6 +69,15 @@ impl Source for Places {
         self.of(object)?.stream(object, version, range).await
     }
 
+    async fn stream_apart(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.of(object)?.stream_apart(object, version, range).await
+    }
+
     async fn probe(&self) -> Result<(), SourceError> {
         self.store.probe().await
     }

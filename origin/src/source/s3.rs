@@ -65,6 +65,8 @@ pub enum S3ConnectError {
 #[derive(Debug)]
 pub struct S3Source {
     client: Client,
+    /// Opens a connection for each request.
+    apart: Client,
     name: String,
     bucket: String,
     prefix: String,
@@ -119,8 +121,11 @@ impl S3Source {
             client = client.endpoint_url(endpoint);
         }
         let prefix = config.prefix.trim_matches('/').to_owned();
+        let client = client.build();
+        let apart = client.to_builder().http_client(http_client_apart()).build();
         Ok(Self {
-            client: Client::from_conf(client.build()),
+            client: Client::from_conf(client),
+            apart: Client::from_conf(apart),
             name: format!("s3://{}/{prefix}", config.bucket),
             bucket: config.bucket.clone(),
             prefix,
@@ -141,12 +146,13 @@ impl S3Source {
 
     async fn get(
         &self,
+        client: &Client,
         object: &str,
         version: Option<&str>,
         range: &Range<u64>,
     ) -> Result<GetObjectOutput, SourceFault> {
         let last = range.end.saturating_sub(1);
-        self.client
+        client
             .get_object()
             .bucket(&self.bucket)
             .key(self.key(object))
@@ -171,7 +177,7 @@ impl S3Source {
     }
 
     async fn open_at(&self, object: &str, head_size: u64) -> Result<Opened, SourceFault> {
-        let output = match self.get(object, None, &(0..head_size.max(1))).await {
+        let output = match self.get(&self.client, object, None, &(0..head_size.max(1))).await {
             Ok(output) => output,
             Err(fault) if fault::is_unsatisfiable_range(&fault) => {
                 // Only an empty object lacks a first byte.
@@ -192,11 +198,12 @@ impl S3Source {
     /// The body of exactly `range`, if it is of `version`.
     async fn body_at(
         &self,
+        client: &Client,
         object: &str,
         version: &str,
         range: &Range<u64>,
     ) -> Result<ByteStream, SourceFault> {
-        let output = self.get(object, Some(version), range).await?;
+        let output = self.get(client, object, Some(version), range).await?;
         // A server that ignores If-Match must not slip other bytes in.
         if output.e_tag() != Some(version) {
             return Err(SourceFault::Changed);
@@ -211,11 +218,37 @@ impl S3Source {
         Ok(output.body)
     }
 
+    async fn stream_by(
+        &self,
+        client: &Client,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        if range.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        let body = self.body_at(client, object, version, &range).await;
+        let body = body.map_err(|fault| SourceError::new(object, fault))?;
+        let object: Arc<str> = object.into();
+        let frames = stream::unfold(body, move |mut body| {
+            let object = Arc::clone(&object);
+            async move {
+                let frame = body.next().await?.map_err(|error| SourceError {
+                    object,
+                    fault: SourceFault::broken(chain(&error)),
+                });
+                Some((frame, body))
+            }
+        });
+        Ok(frames.boxed())
+    }
+
     async fn read_at(&self, object: &str, version: &str, range: &Range<u64>) -> Result<Chunk, SourceFault> {
         if range.is_empty() {
             return Ok(Chunk::from_vec(Vec::new()));
         }
-        let body = self.body_at(object, version, range).await?;
+        let body = self.body_at(&self.client, object, version, range).await?;
         collect(body, range.end - range.start).await
     }
 }
@@ -247,27 +280,20 @@ impl Source for S3Source {
         version: &str,
         range: Range<u64>,
     ) -> Result<SourceBody, SourceError> {
-        if range.is_empty() {
-            return Ok(stream::empty().boxed());
-        }
-        let body = self.body_at(object, version, &range).await;
-        let body = body.map_err(|fault| SourceError::new(object, fault))?;
-        let object: Arc<str> = object.into();
-        let frames = stream::unfold(body, move |mut body| {
-            let object = Arc::clone(&object);
-            async move {
-                let frame = body.next().await?.map_err(|error| SourceError {
-                    object,
-                    fault: SourceFault::broken(chain(&error)),
-                });
-                Some((frame, body))
-            }
-        });
-        Ok(frames.boxed())
+        self.stream_by(&self.client, object, version, range).await
+    }
+
+    async fn stream_apart(
+        &self,
+        object: &str,
+        version: &str,
+        range: Range<u64>,
+    ) -> Result<SourceBody, SourceError> {
+        self.stream_by(&self.apart, object, version, range).await
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
-        match self.get(PROBE_OBJECT, None, &(0..1)).await {
+        match self.get(&self.client, PROBE_OBJECT, None, &(0..1)).await {
             Ok(_) => Ok(()),
             Err(fault) => fault::of_probe(fault).map_err(|fault| SourceError::new("", fault)),
         }
@@ -276,6 +302,14 @@ impl Source for S3Source {
 
 pub(super) fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https()
+}
+
+/// Keeps no connection, and so never sends a request over one that is there.
+fn http_client_apart() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .pool_max_idle_per_host(0)
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .build_https()
 }

@@ -214,7 +214,7 @@ impl Store {
 
     /// A place among the requests at the store.
     async fn enter(&self, object: &str) -> Result<Place<'_>, SourceError> {
-        if !self.breaker.allows(std::time::Instant::now()) {
+        if !self.breaker.allows(Instant::now().into_std()) {
             self.metrics.spared.inc();
             let fault = SourceFault::unavailable("left alone for a moment after many failures in a row");
             return Err(SourceError::new(object, fault));
@@ -232,7 +232,7 @@ impl Store {
     fn ended<T>(&self, operation: Operation, result: &Result<T, SourceError>, begun: Instant, bytes: u64) {
         let seconds = begun.elapsed().as_secs_f64();
         self.metrics.ended(operation, result, seconds, bytes);
-        let now = std::time::Instant::now();
+        let now = Instant::now().into_std();
         match result.as_ref().map_err(|error| &error.fault) {
             Err(SourceFault::Busy { .. }) => {
                 self.gate.refused(now);

@@ -1,10 +1,14 @@
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream;
 use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::source::SourceBody;
 
 /// Answers when it is let, and tells how many wait for that.
 #[derive(Debug)]
@@ -102,4 +106,87 @@ async fn each_limit_on_time_is_named_by_its_error() {
         ("store.timeout", "store.queue_timeout")
     );
     assert_eq!(tally.store_requests(), 1);
+}
+
+/// Answers streams at once, until it is told to hang; the second requests beside
+/// those that hang are answered.
+#[derive(Debug, Default)]
+struct Hanging {
+    hangs: AtomicBool,
+    apart: AtomicU32,
+}
+
+fn body(range: &Range<u64>) -> SourceBody {
+    let bytes = vec![7; usize::try_from(range.end - range.start).unwrap()];
+    stream::once(async { Ok(bytes.into()) }).boxed()
+}
+
+#[async_trait]
+impl Source for Hanging {
+    fn name(&self) -> &str {
+        "hanging"
+    }
+
+    async fn head(&self, object: &str) -> Result<ObjectMeta, SourceError> {
+        Err(SourceError::new(object, SourceFault::NotFound))
+    }
+
+    async fn open(&self, object: &str, _: u64) -> Result<Opened, SourceError> {
+        Err(SourceError::new(object, SourceFault::NotFound))
+    }
+
+    async fn read(&self, object: &str, _: &str, _: Range<u64>) -> Result<Chunk, SourceError> {
+        Err(SourceError::new(object, SourceFault::NotFound))
+    }
+
+    async fn stream(&self, _: &str, _: &str, range: Range<u64>) -> Result<SourceBody, SourceError> {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(body(&range))
+    }
+
+    async fn stream_apart(&self, _: &str, _: &str, range: Range<u64>) -> Result<SourceBody, SourceError> {
+        self.apart.fetch_add(1, Ordering::SeqCst);
+        Ok(body(&range))
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_request_goes_over_a_connection_of_its_own_and_wins() {
+    let source = Arc::new(Hanging::default());
+    let registry = Registry::new();
+    let metrics = StoreMetrics::register(&registry).unwrap();
+    let store = Store::new(
+        Arc::clone(&source) as Arc<dyn Source>,
+        StoreLimits::default(),
+        metrics,
+    );
+    // What is usual is known after a while, and a second request saved up for.
+    for _ in 0..64 {
+        drop(store.answer("film.mp4", "v", 0..10).await.unwrap());
+    }
+    source.hangs.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+    assert!(store.answer("film.mp4", "v", 0..10).await.is_ok());
+    assert_eq!(begun.elapsed(), HedgeLimits::default().floor);
+    assert_eq!(source.apart.load(Ordering::SeqCst), 1);
+    let won = registry.gather().into_iter().flat_map(|family| {
+        let is_hedges = family.name() == "strata_origin_store_hedges_total";
+        is_hedges
+            .then(|| family.get_metric().to_vec())
+            .unwrap_or_default()
+    });
+    let won = won.filter(|metric| metric.get_label()[0].value() == "won");
+    assert_eq!(
+        won.map(|metric| metric.get_counter().get_value()).sum::<f64>(),
+        1.0
+    );
+    // None is left to pay for another.
+    assert!(store.answer("film.mp4", "v", 0..10).await.is_err());
+    assert_eq!(source.apart.load(Ordering::SeqCst), 1);
 }

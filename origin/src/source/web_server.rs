@@ -36,6 +36,8 @@ struct State {
     versions: u64,
     habits: Habits,
     requests: u32,
+    /// The connection that each request came over, with the file's name.
+    connections: Vec<(String, u64)>,
 }
 
 /// A server that goes with the test.
@@ -58,10 +60,12 @@ impl WebServer {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
+            let mut connection = 0;
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&shared);
+                connection += 1;
                 let answer = service_fn(move |request: Request<Incoming>| {
-                    let answer = state.lock().unwrap().answer(&request);
+                    let answer = state.lock().unwrap().answer(&request, connection);
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 tokio::spawn(async move {
@@ -99,6 +103,13 @@ impl WebServer {
         self.state.lock().unwrap().habits = habits;
     }
 
+    /// The connection that each request for a file came over.
+    pub(crate) fn connections(&self, name: &str) -> Vec<u64> {
+        let state = self.state.lock().unwrap();
+        let of_file = state.connections.iter().filter(|(file, _)| file == name);
+        of_file.map(|(_, connection)| *connection).collect()
+    }
+
     /// Number of requests so far.
     pub(crate) fn requests(&self) -> u32 {
         self.state.lock().unwrap().requests
@@ -106,7 +117,7 @@ impl WebServer {
 }
 
 impl State {
-    fn answer(&mut self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answer(&mut self, request: &Request<Incoming>, connection: u64) -> Response<Full<Bytes>> {
         self.requests += 1;
         if self.habits.failures > 0 {
             self.habits.failures -= 1;
@@ -116,6 +127,7 @@ impl State {
             return status(refused);
         }
         let name = percent_decode_str(request.uri().path().trim_start_matches('/')).decode_utf8_lossy();
+        self.connections.push((name.clone().into_owned(), connection));
         let Some((bytes, version)) = self.files.get(name.as_ref()) else {
             return status(StatusCode::NOT_FOUND);
         };

@@ -119,9 +119,10 @@ impl Store {
         Ok(())
     }
 
-    /// Waits for an answer's head; sends a second request beside one that takes
-    /// unusually long, and takes the one that is answered first.
-    async fn answer(
+    /// Waits for an answer's head; sends a second request, over a connection of
+    /// its own, beside one that takes unusually long, and takes the one that is
+    /// answered first.
+    pub(super) async fn answer(
         &self,
         object: &str,
         version: &str,
@@ -129,7 +130,7 @@ impl Store {
     ) -> Result<SourceBody, SourceError> {
         let begun = Instant::now();
         let limit = self.limits.attempt_timeout;
-        let delay = self.hedges.delay(std::time::Instant::now());
+        let delay = self.hedges.delay(begun.into_std());
         let answered = timeout(limit, async {
             let mut first = pin!(self.source.stream(object, version, range.clone()));
             if let Some(delay) = delay.filter(|delay| *delay < limit) {
@@ -137,7 +138,7 @@ impl Store {
                     Ok(answer) => return answer,
                     Err(_elapsed) if !self.hedges.pay() => {}
                     Err(_elapsed) => {
-                        let mut second = pin!(self.source.stream(object, version, range));
+                        let mut second = pin!(self.source.stream_apart(object, version, range));
                         let (answer, is_second) = tokio::select! {
                             answer = first.as_mut() => (answer, false),
                             answer = second.as_mut() => (answer, true),
