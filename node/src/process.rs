@@ -1,10 +1,12 @@
-//! What the process takes of its machine: processor time and memory, by the names that all Prometheus clients use.
+//! What the process takes of its machine: processor time, memory and descriptors, by the names that all Prometheus
+//! clients use, and the tasks that live in it.
 
 use std::fs;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, IntGauge, Registry};
+use tokio::runtime::Handle;
 
 /// Clock ticks a second in `/proc`: `USER_HZ`, which is 100 for programs on every architecture (proc(5)).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -13,24 +15,42 @@ const TICKS_PER_SECOND: f64 = 100.0;
 struct Process {
     cpu: Counter,
     memory: IntGauge,
+    descriptors: IntGauge,
+    tasks: IntGauge,
+    runtime: Option<Handle>,
 }
 
-/// Adds this process to what `registry` measures. A registry that has it already is left as it is, and where there
-/// is no `/proc` both stay 0.
+/// Adds this process, with the tasks of the runtime that this is called on, to what `registry` measures. A registry
+/// that has it already is left as it is, and where there is no `/proc` what is read there stays 0.
 pub(crate) fn register(registry: &Registry) {
-    let cpu = Counter::new("process_cpu_seconds_total", "Processor time of this process.");
-    let memory = IntGauge::new(
-        "process_resident_memory_bytes",
-        "Memory of this process that is resident.",
-    );
-    if let (Ok(cpu), Ok(memory)) = (cpu, memory) {
-        let _ = registry.register(Box::new(Process { cpu, memory }));
+    if let Ok(process) = Process::new() {
+        let _ = registry.register(Box::new(process));
+    }
+}
+
+impl Process {
+    fn new() -> prometheus::Result<Self> {
+        Ok(Self {
+            cpu: Counter::new("process_cpu_seconds_total", "Processor time of this process.")?,
+            memory: IntGauge::new(
+                "process_resident_memory_bytes",
+                "Memory of this process that is resident.",
+            )?,
+            descriptors: IntGauge::new("process_open_fds", "File descriptors that are open.")?,
+            tasks: IntGauge::new(
+                "strata_tasks",
+                "Tasks of the runtime that answers operators which have not ended: an origin's are all of them.",
+            )?,
+            runtime: Handle::try_current().ok(),
+        })
     }
 }
 
 impl Collector for Process {
     fn desc(&self) -> Vec<&Desc> {
-        [self.cpu.desc(), self.memory.desc()].concat()
+        let gauges = [&self.memory, &self.descriptors, &self.tasks];
+        let gauges = gauges.into_iter().flat_map(Collector::desc);
+        self.cpu.desc().into_iter().chain(gauges).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -43,7 +63,18 @@ impl Collector for Process {
         if let Some(bytes) = resident_bytes(&status) {
             self.memory.set(bytes);
         }
-        [self.cpu.collect(), self.memory.collect()].concat()
+        // Without the one that this takes.
+        let descriptors = fs::read_dir("/proc/self/fd").map_or(0, |open| open.count().saturating_sub(1));
+        self.descriptors
+            .set(i64::try_from(descriptors).unwrap_or(i64::MAX));
+        let tasks = self
+            .runtime
+            .as_ref()
+            .map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+        self.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        let gauges = [&self.memory, &self.descriptors, &self.tasks];
+        let gauges = gauges.into_iter().flat_map(Collector::collect);
+        self.cpu.collect().into_iter().chain(gauges).collect()
     }
 }
 
@@ -67,8 +98,9 @@ fn resident_bytes(status: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_process_has_used_memory_and_some_time() {
+    #[tokio::test]
+    async fn the_process_has_used_memory_and_some_time_and_has_files_and_tasks() {
+        let _task = tokio::spawn(std::future::pending::<()>());
         let registry = Registry::new();
         register(&registry);
         register(&registry);
@@ -80,6 +112,8 @@ mod tests {
         };
         assert!(value("process_resident_memory_bytes") > 1e5);
         assert!(value("process_cpu_seconds_total") >= 0.0);
+        assert!(value("process_open_fds") >= 3.0);
+        assert!(value("strata_tasks") >= 1.0);
     }
 
     #[test]
