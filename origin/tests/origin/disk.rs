@@ -1,5 +1,9 @@
 //! What a restart finds.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
 use strata_s3_server::Operation;
 use tempfile::TempDir;
 
@@ -58,6 +62,59 @@ async fn a_restart_reads_neither_tables_nor_media_again() {
             .metric("strata_cache_requests_total{outcome=\"hit\",tier=\"chunks_disk\"}")
             .await
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_that_were_damaged_are_read_from_the_store_again() {
+    let folder = TempDir::new().unwrap();
+    let more = with_disk(&folder).replace("cache:\n", "cache:\n  chunk_size: 64KiB\n");
+    let first = start(&more).await;
+    until_on(&first).await;
+    let playlist = first.rig.playlist("/harbour-720.mp4/.m3u8").await.remove(0);
+    let paths: Vec<String> = first
+        .rig
+        .playlist(&format!("/harbour-720.mp4/{playlist}"))
+        .await
+        .into_iter()
+        .map(|name| format!("/harbour-720.mp4/{name}"))
+        .collect();
+    let mut bodies = Vec::new();
+    for path in &paths {
+        bodies.push(first.rig.get(path).await.body);
+    }
+    let BucketRig { server, rig } = first;
+    rig.shutdown.drain();
+    rig.task.await.unwrap();
+    damage(&folder.path().join("chunks"));
+    let second = over(server, &more).await;
+    until_on(&second).await;
+    for (path, body) in paths.iter().zip(&bodies) {
+        let answer = second.rig.get(path).await;
+        assert!(answer.status == 200 && answer.body == body, "{path}");
+    }
+    let looked = async |outcome: &str| {
+        let series = "strata_cache_requests_total";
+        let series = format!("{series}{{outcome=\"{outcome}\",tier=\"chunks_disk\"}}");
+        second.rig.metric(&series).await
+    };
+    // The index of a block was there, and so were some of its entries.
+    assert!(0.0 < looked("miss").await);
+    let on = "strata_cache_disk_on{tier=\"chunks_disk\"}";
+    assert_eq!(second.rig.metric(on).await, 1.0);
+    let reads = "strata_origin_store_requests_total{operation=\"read\",outcome=\"ok\"}";
+    assert!(0.0 < second.rig.metric(reads).await);
+}
+
+/// Writes over each block, a few bytes in every 64 KiB.
+fn damage(tier: &Path) {
+    for file in std::fs::read_dir(tier).unwrap() {
+        let path = file.unwrap().path();
+        let size = std::fs::metadata(&path).unwrap().len();
+        let file = File::options().write(true).open(path).unwrap();
+        for at in (0..size).step_by(64 << 10).filter(|at| at + 40_008 < size) {
+            file.write_all_at(b"damaged!", at + 40_000).unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,13 +3,13 @@
 //! Scaled down sixteen times, like the sample title: chunks of 64 KiB where a
 //! node has 1 MiB, ranges of 1 MiB where it has 16.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use strata_s3_server::{Effect, Ending, Operation};
 
 use crate::bucket::{BucketRig, on_gets, start};
 
-const SCALED: &str = "\
+pub const SCALED: &str = "\
 store:
   probe_interval: 1h
   retry_pause: 1ms
@@ -20,12 +20,8 @@ cache:
   fill_keep: 64KiB
 ";
 
-/// What Bedrock's old path cost per segment: the manifest, the head, the end,
-/// the media.
-const BEDROCK_GETS: f64 = 4.0;
-
 /// The names of a title's segments in HLS, without initializations.
-async fn segments(bucket: &BucketRig, title: &str) -> Vec<String> {
+pub async fn segments(bucket: &BucketRig, title: &str) -> Vec<String> {
     let master = bucket.rig.playlist(&format!("/{title}/.m3u8")).await;
     let media = bucket.rig.playlist(&format!("/{title}/{}", master[0])).await;
     let segments = media.into_iter().skip(1);
@@ -33,85 +29,13 @@ async fn segments(bucket: &BucketRig, title: &str) -> Vec<String> {
 }
 
 /// What has been asked of the store since the last reset.
-fn cost(bucket: &BucketRig) -> (f64, f64) {
+pub fn cost(bucket: &BucketRig) -> (f64, f64) {
     let count = bucket.server.journal().count(Operation::GetObject);
     (count.requests as f64, count.bytes_sent as f64)
 }
 
-#[tokio::test]
-async fn a_viewer_who_watches_on_costs_half_a_request_a_segment_and_no_byte_twice() {
-    let bucket = start(SCALED).await;
-    let names = segments(&bucket, "harbour-720.mp4").await;
-    let (index_gets, index_bytes) = cost(&bucket);
-    bucket.server.journal().reset();
-    let mut media = 0.0;
-    for name in &names {
-        let answer = bucket.rig.get(name).await;
-        assert_eq!(answer.status, 200, "{name}");
-        media += answer.body.len() as f64;
-    }
-    let (gets, bytes) = cost(&bucket);
-    let count = names.len() as f64;
-    let (gets_per_segment, bytes_per_byte) = (gets / count, (index_bytes + bytes) / media);
-    let mut report = String::new();
-    let _ = write!(
-        report,
-        "# What one viewer of one rendition costs at the store, cold\n\n\
-         Title of {count} segments, {media} bytes; chunks of 64 KiB, ranges of 1 MiB (a sixteenth of the defaults).\n\n\
-         | | Strata | four GETs a segment |\n|---|---|---|\n\
-         | GETs for the index | {index_gets} | |\n\
-         | GETs for the media | {gets} | {} |\n\
-         | GETs per segment | {gets_per_segment:.3} | {BEDROCK_GETS} |\n\
-         | saved | {:.0} % | 60 % by caching headers |\n\
-         | bytes read / bytes served, index included | {bytes_per_byte:.3} | |\n",
-        BEDROCK_GETS * count,
-        100.0 * (1.0 - gets_per_segment / BEDROCK_GETS),
-    );
-    if let Some(path) = std::env::var_os("STRATA_STORE_REPORT") {
-        std::fs::write(path, &report).unwrap();
-    }
-    assert!(gets_per_segment <= 0.5, "{report}");
-    assert!(bytes_per_byte <= 1.05, "{report}");
-}
-
-#[tokio::test]
-async fn three_formats_of_one_title_cost_the_bytes_of_one() {
-    let bucket = start(SCALED).await;
-    let mut names = Vec::new();
-    for query in ["", "?hls_fmp4=false"] {
-        let master = bucket
-            .rig
-            .playlist(&format!("/harbour-720.mp4/.m3u8{query}"))
-            .await;
-        let media = bucket
-            .rig
-            .playlist(&format!("/harbour-720.mp4/{}", master[0]))
-            .await;
-        let media = media.into_iter().filter(|name| !name.ends_with("video.m4s"));
-        names.push(
-            media
-                .map(|name| format!("/harbour-720.mp4/{name}"))
-                .collect::<Vec<_>>(),
-        );
-    }
-    let smooth = bucket.rig.get("/harbour-720.mp4/Manifest").await;
-    assert_eq!(smooth.status, 200);
-    for name in &names[0] {
-        assert_eq!(bucket.rig.get(name).await.status, 200);
-    }
-    let first = cost(&bucket);
-    for name in &names[1] {
-        assert_eq!(bucket.rig.get(name).await.status, 200, "{name}");
-    }
-    for fragment in fragments(smooth.text()) {
-        let answer = bucket.rig.get(&format!("/harbour-720.mp4/{fragment}")).await;
-        assert_eq!(answer.status, 200, "{fragment}");
-    }
-    assert_eq!(cost(&bucket), first);
-}
-
 /// The paths of the first stream's fragments.
-fn fragments(manifest: &str) -> Vec<String> {
+pub fn fragments(manifest: &str) -> Vec<String> {
     let attribute = |text: &str, name: &str| {
         let (_, value) = text.split_once(&format!("{name}=\"")).unwrap();
         value.split('"').next().unwrap().to_owned()
@@ -244,12 +168,20 @@ async fn a_store_that_is_down_for_long_is_left_alone_and_found_again() {
 
 #[tokio::test]
 async fn a_third_of_slow_answers_cost_time_and_nothing_else() {
+    const SLOW: Duration = Duration::from_millis(150);
     let slow = start(SCALED).await;
     let good = start(SCALED).await;
     let names = segments(&slow, "harbour-720.mp4").await;
-    slow.server
-        .faults()
-        .inject(on_gets(Effect::Delay(std::time::Duration::from_millis(150))).every(3));
+    let seconds = "strata_origin_store_request_duration_seconds";
+    let over = async |seconds_max: &str| {
+        let all = format!("{seconds}_count{{operation=\"read\"}}");
+        let within = format!("{seconds}_bucket{{operation=\"read\",le=\"{seconds_max}\"}}");
+        slow.rig.metric(&all).await - slow.rig.metric(&within).await
+    };
+    let before = over("0.1").await;
+    slow.server.faults().inject(on_gets(Effect::Delay(SLOW)).every(3));
+    let reads = "strata_origin_store_requests_total{operation=\"read\",outcome=\"ok\"}";
+    let reads_before = slow.rig.metric(reads).await;
     for name in &names {
         assert_eq!(
             slow.rig.get(name).await.body,
@@ -257,6 +189,13 @@ async fn a_third_of_slow_answers_cost_time_and_nothing_else() {
             "{name}"
         );
     }
+    let sent = slow.rig.metric(reads).await - reads_before;
+    // The first of each three, as the histogram has it.
+    assert!(
+        (sent / 3.0).floor() <= over("0.1").await - before,
+        "{} of {sent}",
+        over("0.1").await - before
+    );
 }
 
 #[tokio::test]

@@ -16,7 +16,6 @@ mod disk;
 mod drain;
 mod economy;
 mod faults;
-mod latency;
 mod operator;
 mod purge;
 mod ranges;
@@ -24,6 +23,7 @@ mod reads;
 mod replaced;
 #[path = "../../../fuzz/src/replay.rs"]
 mod replay;
+mod report;
 mod rig;
 mod shaping;
 mod shared;
