@@ -40,8 +40,8 @@ test-page: setup
 	$(CARGO) build $(DEV) --bins --tests
 	npm --prefix demo/page test
 
-test-stores: setup-build ## Run the store's tests against the S3 server that STRATA_STORE_ENDPOINT and STRATA_STORE_BUCKET name
-	$(CARGO) test --locked --package strata-origin --lib -- --ignored outer
+test-stores: setup-build ## Run the store's tests against Garage, installed on the first run (or STRATA_STORE_ENDPOINT's server)
+	@scripts/test-stores.sh
 
 soak: setup-build ## Load an origin for a quarter of an hour (STRATA_SOAK_SECONDS=900) and watch its memory
 	$(CARGO) test --locked --package strata --test end_to_end -- --ignored --nocapture soak
