@@ -193,6 +193,28 @@ async fn a_disk_that_fails_is_switched_off_and_on_again_when_it_is_mended() {
     assert_eq!(tier.load(&name(50)).await.unwrap(), entry(50));
 }
 
+#[tokio::test]
+async fn a_disk_that_is_slower_than_its_limit_is_switched_off_and_on_again() {
+    let folder = TempDir::new().unwrap();
+    let (tier, registry) = filled(folder.path(), 20).await;
+    // From here on limits pass as soon as there is nothing to do but to wait for
+    // the disk, which has threads of its own.
+    tokio::time::pause();
+    let mut asked = 0;
+    while tier.state() == DiskState::On {
+        tier.load(&name(asked % 20)).await;
+        asked += 1;
+        assert!(asked < 10_000, "it is never too slow");
+    }
+    let state = tier.state();
+    assert!(matches!(state, DiskState::Off(Trouble::Slow(_))), "{state}");
+    assert!(5.0 <= counted(&registry, "strata_cache_disk_failures_total"));
+    assert!(tier.load(&name(1)).await.is_none());
+    tokio::time::resume();
+    becomes(&tier, |state| *state == DiskState::On).await;
+    assert_eq!(held(&tier, 20).await, 20);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_is_written_without_the_engine_dropping_any_of_it() {
     let folder = TempDir::new().unwrap();
