@@ -47,7 +47,8 @@ fn via(version: Version) -> HeaderValue {
 /// Fields that concern one connection only and are not passed on. RFC 9110 §7.6.1.
 ///
 /// `Connection` itself whoever carries the answer sets, `Transfer-Encoding` he keeps in step with the body.
-const HOP_BY_HOP: [&str; 4] = ["keep-alive", "proxy-connection", "te", "upgrade"];
+/// Trailers are not passed on, so nothing announces them.
+const HOP_BY_HOP: [&str; 5] = ["keep-alive", "proxy-connection", "te", "trailer", "upgrade"];
 
 /// What a request needs to know of the balancer. Clones are the same.
 #[derive(Clone)]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use strata_balancer::health::Health;
+
 use crate::client::get;
 use crate::stage::{PATIENCE, Stage};
 
@@ -73,6 +75,13 @@ fn add(stage: &Stage, text: &str, more: &str) {
     std::fs::rename(new, stage.config()).unwrap();
 }
 
+/// Whether the checks of a node say that it is down.
+fn down(stage: &Stage, id: &str) -> bool {
+    let nodes = stage.pool.nodes();
+    let node = nodes.iter().find(|node| node.id() == id);
+    node.is_some_and(|node| node.health() == Health::Down)
+}
+
 #[tokio::test]
 async fn checks_zones_limits_and_members_change_while_requests_are_under_way() {
     let stage = Stage::with(2, "timeouts: { response: 30s }\nretry: { deadline: 60s }\n").await;
@@ -86,11 +95,6 @@ async fn checks_zones_limits_and_members_change_while_requests_are_under_way() {
         })
         .await;
 
-    let down = |stage: &Stage, id: &str| {
-        let nodes = stage.pool.nodes();
-        let node = nodes.iter().find(|node| node.id() == id);
-        node.is_some_and(|node| node.health() == strata_balancer::health::Health::Down)
-    };
     add(
         &stage,
         &text,
