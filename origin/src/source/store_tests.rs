@@ -175,12 +175,12 @@ async fn a_second_request_goes_over_a_connection_of_its_own_and_wins() {
     assert!(store.answer("film.mp4", "v", 0..10).await.is_ok());
     assert_eq!(begun.elapsed(), HedgeLimits::default().floor);
     assert_eq!(source.apart.load(Ordering::SeqCst), 1);
-    let won = registry.gather().into_iter().flat_map(|family| {
-        let is_hedges = family.name() == "strata_origin_store_hedges_total";
-        is_hedges
-            .then(|| family.get_metric().to_vec())
-            .unwrap_or_default()
-    });
+    let families = registry.gather();
+    let hedges = families
+        .iter()
+        .find(|family| family.name() == "strata_origin_store_hedges_total")
+        .unwrap();
+    let won = hedges.get_metric().iter();
     let won = won.filter(|metric| metric.get_label()[0].value() == "won");
     assert_eq!(
         won.map(|metric| metric.get_counter().get_value()).sum::<f64>(),
