@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use http::{HeaderValue, Method, Version, header};
+use http::{HeaderName, HeaderValue, Method, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use strata_node::access_log::AccessLog;
@@ -48,7 +48,13 @@ fn via(version: Version) -> HeaderValue {
 ///
 /// `Connection` itself whoever carries the answer sets, `Transfer-Encoding` he keeps in step with the body.
 /// Trailers are not passed on, so nothing announces them.
-const HOP_BY_HOP: [&str; 5] = ["keep-alive", "proxy-connection", "te", "trailer", "upgrade"];
+const HOP_BY_HOP: [HeaderName; 5] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+];
 
 /// What a request needs to know of the balancer. Clones are the same.
 #[derive(Clone)]
@@ -502,8 +508,11 @@ fn strip_hop_by_hop(response: &mut ResponseHeader) {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
     let nominated: Vec<String> = nominated.map(|name| name.trim().to_ascii_lowercase()).collect();
-    for name in HOP_BY_HOP {
-        response.remove_header(name);
+    // Most answers have none of them.
+    if response.headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            response.remove_header(name);
+        }
     }
     for name in nominated.iter().filter(|name| !is_end_to_end(name)) {
         response.remove_header(name.as_str());

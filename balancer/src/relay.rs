@@ -14,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Version, header};
+use http::{HeaderName, Method, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::date::get_cached_date;
 use pingora::{Error, ErrorType, Result};
@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use self::chunked::{Chunks, Step};
 use self::head::{Framing, Head};
 use self::kept::Kept;
-use self::link::{Link, broken, closed, is_kept};
+use self::link::{Link, broken, closed, is_kept, within};
 use self::pipe::Pipes;
 use crate::asked::Asked;
 use crate::attempt::Ending;
@@ -44,17 +44,17 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 const END_TO_END: [&str; 4] = ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 /// Fields of a request that concern its connection only. RFC 9110 §7.6.1.
-const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+const HOP_BY_HOP: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
 ];
 
 /// What a thread relays with. Clones are the same.
@@ -338,7 +338,7 @@ async fn splice(
             let fill = link
                 .stream
                 .async_io(Interest::READABLE, || pipe.fill(&link.stream, most));
-            match timeout(aim.timeouts.response, fill).await {
+            match within(aim.timeouts.response, fill).await {
                 Ok(Ok(0)) => Err(closed()),
                 Ok(filled) => filled.map_err(broken),
                 Err(_) => Err(Error::new_up(ErrorType::ReadTimedout)),
@@ -347,7 +347,7 @@ async fn splice(
         .await?;
         left -= count(filled);
         while pipe.held() != 0 {
-            let sent = timeout(limit, client.send_from(pipe)).await;
+            let sent = within(limit, client.send_from(pipe)).await;
             let sent = sent
                 .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
                 .map_err(gone)?;
@@ -434,13 +434,13 @@ async fn send_head(
 }
 
 async fn send(bytes: &[u8], client: &mut ClientStream, exchange: &Exchange) -> Result<()> {
-    let sent = timeout(exchange.settings.clients.send, client.send(bytes)).await;
+    let sent = within(exchange.settings.clients.send, client.send(bytes)).await;
     sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(gone)
 }
 
 async fn flush(client: &mut ClientStream, exchange: &Exchange) -> Result<()> {
-    let sent = timeout(exchange.settings.clients.send, client.flush()).await;
+    let sent = within(exchange.settings.clients.send, client.flush()).await;
     sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(gone)
 }
@@ -477,12 +477,18 @@ fn strip_hop_by_hop(request: &mut RequestHeader) {
     {
         request.remove_header(name);
     }
-    for name in HOP_BY_HOP {
-        request.remove_header(name);
+    // Most requests have none of them.
+    if request.headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            request.remove_header(name);
+        }
     }
     // A target with a host overrides `Host`, and is asked for as any other. RFC 9112 §3.2.2.
+    if request.raw_path().starts_with(b"/") {
+        return;
+    }
     let target = std::str::from_utf8(request.raw_path()).unwrap_or_default();
-    if let Some((_, rest)) = target.split_once("://").filter(|_| !target.starts_with('/')) {
+    if let Some((_, rest)) = target.split_once("://") {
         let path = rest.find(['/', '?']).unwrap_or(rest.len());
         let (host, path) = rest.split_at(path);
         let (host, path) = (

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use pingora::proxy::HttpProxy;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Sleep;
 
 use super::head::{self, Refusal};
 use super::limits::Addresses;
@@ -69,7 +71,7 @@ enum Next {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, mut service: Service) {
+pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, service: Service) {
     let limits = service.limits();
     let started = Instant::now();
     let metrics = service.proxy.metrics.clone();
@@ -95,8 +97,17 @@ pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, m
         until: started + limits.head,
         is_idle: false,
     };
+    // Both are the connection's and not a request's: to set a timer anew, or to be told of the
+    // end anew, costs more than most else that a small answer takes.
+    let mut timer = pin!(tokio::time::sleep_until(wait.until.into()));
+    let mut closing = service.closing.clone();
+    let mut closed = pin!(async move {
+        // Fails when the front has gone, which is an end too.
+        let _ = closing.wait_for(|closing| *closing).await;
+    });
     loop {
-        let size = match next(&mut stream, wait, &mut service).await {
+        let next = next(&mut stream, wait, &service, timer.as_mut(), closed.as_mut());
+        let size = match next.await {
             Next::Head(size) => size,
             Next::Http2 => {
                 service.app.process_new(stream, &service.closing).await;
@@ -105,18 +116,14 @@ pub(super) async fn serve(stream: TcpStream, remote: SocketAddr, is_tls: bool, m
             Next::End => return,
             Next::Refused(refusal) => return refuse(*stream, client, refusal, &service).await,
         };
-        let whole = stream.read.len() == size;
-        let head = if whole {
-            std::mem::take(&mut stream.read)
-        } else {
-            stream.read.split_to(size)
-        };
+        // The buffer is used again once the request has ended.
+        let head = stream.read.split_to(size).freeze();
         stream.restart();
-        let head = head.freeze();
         let Some(request) = heads::request(head.clone()) else {
             stream.read = BytesMut::from(&*head);
             return refuse(*stream, client, Refusal::RequestLine, &service).await;
         };
+        drop(head);
         if !service.relay.answer(&mut stream, &request).await {
             // What has been sent is on its way; one that has gone does not hear of the end.
             let _ = tokio::time::timeout(LINGER_TIME, stream.shutdown()).await;
@@ -155,7 +162,13 @@ async fn set_up(
 
 /// Waits for the next request's head: an idle connection for its first byte,
 /// and from then on for as long as a head may take.
-async fn next(stream: &mut ClientStream, mut wait: Wait, service: &mut Service) -> Next {
+async fn next(
+    stream: &mut ClientStream,
+    mut wait: Wait,
+    service: &Service,
+    mut timer: Pin<&mut Sleep>,
+    mut closed: Pin<&mut impl Future<Output = ()>>,
+) -> Next {
     let ClientLimits {
         head: limit, heads, ..
     } = service.limits();
@@ -186,6 +199,7 @@ async fn next(stream: &mut ClientStream, mut wait: Wait, service: &mut Service) 
         }
         looked_at = stream.read.len().saturating_sub(2);
         let idle = stream.read.is_empty();
+        timer.as_mut().reset(wait.until.into());
         tokio::select! {
             biased;
             read = stream.read_more() => {
@@ -194,8 +208,8 @@ async fn next(stream: &mut ClientStream, mut wait: Wait, service: &mut Service) 
                 }
             }
             // A request that has begun to arrive is still served.
-            Ok(_) = service.closing.wait_for(|closing| *closing), if idle => return Next::End,
-            () = tokio::time::sleep_until(wait.until.into()) => {
+            () = closed.as_mut(), if idle => return Next::End,
+            () = timer.as_mut() => {
                 return if idle { Next::End } else { Next::Refused(Refusal::TimedOut) };
             }
         }

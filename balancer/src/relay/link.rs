@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,6 +11,7 @@ use http::Version;
 use pingora::{Error, ErrorType, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::head::{self, Head};
@@ -65,7 +68,7 @@ impl Link {
 
     /// Sends a request's head.
     pub(super) async fn send(&mut self, head: &[u8], limit: Duration) -> Result<()> {
-        match timeout(limit, self.stream.write_all(head)).await {
+        match within(limit, self.stream.write_all(head)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 Err(Error::because(ErrorType::WriteError, "sending a request", error).into_up())
@@ -101,7 +104,7 @@ impl Link {
 
     async fn read_more(&mut self, size: usize, limit: Duration) -> Result<()> {
         self.read.reserve(size);
-        match timeout(limit, self.stream.read_buf(&mut self.read)).await {
+        match within(limit, self.stream.read_buf(&mut self.read)).await {
             Ok(Ok(0)) => Err(closed()),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(broken(error)),
@@ -113,6 +116,19 @@ impl Link {
     pub(super) fn is_quiet(&self) -> bool {
         let read = self.stream.try_read(&mut [0]);
         self.read.is_empty() && read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+/// Does `work` within `limit`. Looks at no clock where there is nothing to wait for.
+pub(super) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> std::result::Result<T, Elapsed> {
+    let mut work = pin!(work);
+    let first = std::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+    match first {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => timeout(limit, work).await,
     }
 }
 
