@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the inputs of fuzz/corpus/mp4 that ffmpeg can make: one small file for each
-# form a reader has to know. What the fuzzers have found is kept beside them.
+# Makes the inputs of fuzz/corpus/mp4 and fuzz/corpus/jpeg that ffmpeg can make: one small
+# file for each form a reader has to know. What the fuzzers have found is kept beside them.
 set -euo pipefail
 cd "$(dirname "$0")/corpus/mp4"
 
@@ -34,3 +34,7 @@ printf '1\n00:00:00,000 --> 00:00:01,000\nOne <i>two</i>\n\n2\n00:00:01,500 --> 
 make timed-text.mp4 "${video[@]}" -i text.srt "${x264[@]}" -c:s mov_text
 make web-text.mp4 -i text.srt -c:s webvtt
 rm text.srt
+
+cd ../jpeg
+make plain.jpg -f lavfi -i color=gray:s=16x8 -frames:v 1
+make shape.jpg -f lavfi -i color=gray:s=8x24,setsar=4/3 -frames:v 1 -pix_fmt yuvj444p

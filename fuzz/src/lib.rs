@@ -8,5 +8,6 @@ pub mod filter;
 pub mod ism;
 pub mod mp4;
 pub mod text;
+pub mod thumbnail;
 #[cfg(feature = "origin")]
 pub mod url;

@@ -23,6 +23,8 @@ mod mp4;
 mod replay;
 #[path = "../../fuzz/src/text.rs"]
 mod text;
+#[path = "../../fuzz/src/thumbnail.rs"]
+mod thumbnail;
 
 use replay::replay;
 
@@ -46,4 +48,10 @@ fn texts_of_the_corpus_and_damaged_ones_read_back_or_are_refused() {
 #[test]
 fn filters_of_the_corpus_and_damaged_ones_read_back_or_are_refused() {
     replay("filter", 20_000, filter::run);
+}
+
+#[test]
+fn thumbnails_of_the_corpus_and_damaged_ones_are_placed_or_refused() {
+    replay("jpeg", 2000, thumbnail::image);
+    replay("sprites", 1000, thumbnail::list);
 }

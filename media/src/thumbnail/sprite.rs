@@ -1,6 +1,7 @@
 //! Files of WebVTT that list thumbnails: a cue each, whose text names an image and,
 //! behind `#xywh=`, the part of it (`Media Fragments URI §4.2.2`).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -58,6 +59,12 @@ pub enum SpriteError {
     /// The thumbnails of an image do not lie row by row from its top left.
     #[error("cue {cue} does not lie where rows of equal thumbnails would put it")]
     Place {
+        /// 0-based.
+        cue: usize,
+    },
+    /// An image is named again after another one.
+    #[error("cue {cue} names an image again that others follow")]
+    Repeated {
         /// 0-based.
         cue: usize,
     },
@@ -151,13 +158,9 @@ fn area(fragment: &str) -> Option<[u32; 4]> {
 /// The images that `sprites` name, each once, in the order of their first mention.
 #[must_use]
 pub fn images(sprites: &[Sprite]) -> Vec<&str> {
-    let mut images: Vec<&str> = Vec::new();
-    for sprite in sprites {
-        if images.last() != Some(&sprite.image.as_str()) && !images.contains(&sprite.image.as_str()) {
-            images.push(&sprite.image);
-        }
-    }
-    images
+    let mut seen = HashSet::new();
+    let names = sprites.iter().map(|sprite| sprite.image.as_str());
+    names.filter(|name| seen.insert(*name)).collect()
 }
 
 /// The grid that `sprites` lie on, in images of `size` pixels each.
@@ -173,6 +176,7 @@ pub fn grid(sprites: &[Sprite], size: (u32, u32)) -> Result<SpriteGrid, SpriteEr
     let mut image = 0;
     let mut in_image = 0_u32;
     let mut full = None;
+    let mut seen = HashSet::new();
     for (cue, sprite) in sprites.iter().enumerate() {
         let before = cue.checked_sub(1).and_then(|before| sprites.get(before));
         if before.is_some_and(|before| before.image != sprite.image) {
@@ -186,6 +190,9 @@ pub fn grid(sprites: &[Sprite], size: (u32, u32)) -> Result<SpriteGrid, SpriteEr
             }
             image += 1;
             in_image = 0;
+        }
+        if in_image == 0 && !seen.insert(sprite.image.as_str()) {
+            return Err(SpriteError::Repeated { cue });
         }
         let expected = tile_duration.saturating_mul(u32::try_from(cue).unwrap_or(u32::MAX));
         if sprite.start.abs_diff(expected) > TOLERANCE {
@@ -287,6 +294,8 @@ mod tests {
             check(&few, (320, 90)),
             Err(SpriteError::Count { image: 0, .. })
         ));
+        let again = [FOUR[0], FOUR[1], FOUR[2], FOUR[3], (8, FOUR[0].1)];
+        assert_eq!(check(&again, (320, 90)), Err(SpriteError::Repeated { cue: 4 }));
         assert!(matches!(check(&FOUR, (330, 90)), Err(SpriteError::Tiles { .. })));
         assert_eq!(check(&FOUR, (160, 90)), Err(SpriteError::Place { cue: 1 }));
     }
