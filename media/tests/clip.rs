@@ -18,7 +18,6 @@ mod segment;
 mod support;
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -100,18 +99,10 @@ impl Film {
     }
 }
 
-/// The pictures of a file, times in its own clock and as they stand in it.
+/// The pictures of a file. Of open groups ffmpeg says that pictures refer to others which
+/// are not there.
 fn decoded(path: &Path) -> Vec<Packet> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-copyts", "-i"])
-        .arg(path)
-        .args("-map 0:v:0 -fps_mode passthrough -enc_time_base -1 -f framehash -hash md5 -".split(' '))
-        .output()
-        .expect("ffmpeg is installed");
-    let problems = String::from_utf8_lossy(&output.stderr);
-    // Of open groups it says that pictures refer to others which are not there.
-    assert!(output.status.success(), "{problems}");
-    support::parse_framehash(&String::from_utf8(output.stdout).unwrap())
+    support::decoded(path).0
 }
 
 /// The pictures that are shown from `begin` to `end`, in seconds.

@@ -111,18 +111,11 @@ impl Title {
     }
 }
 
-/// The pictures of a file, times as they stand in it.
+/// The pictures of a file, of which ffmpeg may not complain.
 fn decode(path: &Path) -> Vec<Packet> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-copyts", "-i"])
-        .arg(path)
-        .args(["-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "-1"])
-        .args(["-f", "framehash", "-hash", "md5", "-"])
-        .output()
-        .expect("ffmpeg is installed");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.is_empty(), "{errors}");
-    support::parse_framehash(&String::from_utf8(output.stdout).unwrap())
+    let (pictures, complaints) = support::decoded(path);
+    assert_eq!(complaints, "");
+    pictures
 }
 
 /// When ffprobe says that the sync samples of a file are shown, in ticks as stored.

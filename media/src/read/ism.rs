@@ -74,6 +74,25 @@ const TILES: &str = "tiles";
 /// The param that says how long a thumbnail in a file of its own stands for the title.
 const TILE_DURATION: &str = "tileDuration";
 
+#[cfg(test)]
+impl TrackReference {
+    /// A reference that states nothing but `params`.
+    pub(crate) fn with_params(kind: MediaKind, params: &[(&str, &str)]) -> Self {
+        let params = params.iter();
+        Self {
+            kind,
+            src: String::new(),
+            system_bitrate: None,
+            system_language: None,
+            track_id: None,
+            track_name: None,
+            params: params
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        }
+    }
+}
+
 impl TrackReference {
     /// For a track of thumbnails, how they lie in its images: an `img` element, or the
     /// param `tiles`, such as `10x20`, columns before rows. `None` for any other track.

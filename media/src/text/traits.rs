@@ -105,18 +105,7 @@ mod tests {
     use crate::codec::MediaKind;
 
     fn traits(params: &[(&str, &str)]) -> TextTraits {
-        let params = params
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        TextTraits::of(&TrackReference {
-            kind: MediaKind::Text,
-            src: String::new(),
-            system_bitrate: None,
-            system_language: None,
-            track_id: None,
-            track_name: None,
-            params: params.collect(),
-        })
+        TextTraits::of(&TrackReference::with_params(MediaKind::Text, params))
     }
 
     #[test]

@@ -72,18 +72,7 @@ mod tests {
     use crate::codec::MediaKind;
 
     fn traits(params: &[(&str, &str)]) -> AudioTraits {
-        let params = params
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        AudioTraits::of(&TrackReference {
-            kind: MediaKind::Audio,
-            src: String::new(),
-            system_bitrate: None,
-            system_language: None,
-            track_id: None,
-            track_name: None,
-            params: params.collect(),
-        })
+        AudioTraits::of(&TrackReference::with_params(MediaKind::Audio, params))
     }
 
     #[test]

@@ -202,6 +202,42 @@ pub fn packets_with(options: &[&str], path: &Path, map: &str) -> Vec<Packet> {
     parse_framehash(&String::from_utf8(output.stdout).unwrap())
 }
 
+/// The decoded pictures of a file, times in its own clock and as they stand in it; with
+/// them what ffmpeg complains of.
+pub fn decoded(path: &Path) -> (Vec<Packet>, String) {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-copyts", "-i"])
+        .arg(path)
+        .args("-map 0:v:0 -fps_mode passthrough -enc_time_base -1 -f framehash -hash md5 -".split(' '))
+        .output()
+        .expect("ffmpeg is installed");
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{complaints}");
+    (
+        parse_framehash(&String::from_utf8(output.stdout).unwrap()),
+        complaints,
+    )
+}
+
+/// Compares the packets of what is made of `track` with those of its source.
+pub fn compare_packets(track: &Track, output: &[Packet], source: &[Packet], times: Times) {
+    assert_eq!(output.len(), source.len(), "{}: number of packets", track.token);
+    // ffmpeg puts the source's packets where its edit list says, so they all are
+    // where they shall be when they are later by what the title is.
+    let offset = match times {
+        Times::AsRead => i64::try_from(track.presentation_time_offset).unwrap(),
+        Times::FromTheFirst => output[0].pts - source[0].pts,
+    };
+    for (index, (output, source)) in output.iter().zip(source).enumerate() {
+        let expected = Packet {
+            dts: source.dts + offset,
+            pts: source.pts + offset,
+            ..source.clone()
+        };
+        assert_eq!(output, &expected, "{}: packet {index}", track.token);
+    }
+}
+
 /// The packets that ffmpeg's `framehash` lists.
 pub fn parse_framehash(text: &str) -> Vec<Packet> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
