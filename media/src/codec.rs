@@ -29,6 +29,7 @@ mod parameter_sets;
 mod served;
 mod sound;
 mod text;
+pub(crate) mod together;
 mod visual;
 mod vp9;
 
@@ -254,6 +255,18 @@ pub fn read_served_entry(entry: &[u8], handler: FourCc) -> Result<CodecConfig, C
         Some(entry) => read_sample_entry(&entry, handler),
         None => Ok(config),
     }
+}
+
+/// Whether `entry` says nothing of its decoder's configuration, so that its first sample
+/// has to be looked at, see [`configured`].
+pub(crate) fn is_unconfigured(entry: &[u8]) -> bool {
+    entry.len() <= SAMPLE_ENTRY_SIZE_MAX && av1::is_unconfigured(entry)
+}
+
+/// `entry` with the configuration that the start of its first sample tells; `None` when
+/// that tells none.
+pub(crate) fn configured(entry: &[u8], sample: &[u8]) -> Option<Vec<u8>> {
+    av1::configured(entry, sample)
 }
 
 type Read<'a> = (Finding<'a>, Details, Option<String>);

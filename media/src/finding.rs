@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::codec::MediaKind;
-use crate::read::mp4::{MoovPlace, Movie, MovieTrack, ReadError};
+use crate::read::mp4::{IndexFault, MoovPlace, Movie, MovieTrack, ReadError};
 use crate::segment::{self, SyncTrack};
 
 /// Reading a segment may take this much more than its media for a file to count as
@@ -21,6 +21,8 @@ const REORDER_MAX: usize = 64;
 pub enum Finding {
     /// The `moov` stands behind the media.
     IndexLast(MoovPlace),
+    /// An index of its fragments is wrong.
+    WrongIndex(IndexFault),
     /// The tracks of the file are not interleaved finely: what plays together lies
     /// apart.
     Interleave {
@@ -81,6 +83,10 @@ impl fmt::Display for Finding {
                  (ffmpeg: -movflags +faststart)",
                 place.size, place.media_before
             ),
+            Self::WrongIndex(fault) => write!(
+                f,
+                "{fault}: each load reads the head of every fragment, unless another index is right"
+            ),
             Self::Interleave { needed, spanned } => write!(
                 f,
                 "what plays together lies apart: its segments span {spanned} bytes for {needed} bytes of media, {} \
@@ -137,6 +143,7 @@ pub fn of_file(movie: &Movie, moov: Option<MoovPlace>, target: Duration) -> Resu
         moov.filter(|place| place.media_before > 0)
             .map(Finding::IndexLast),
     );
+    findings.extend(movie.index_faults.iter().cloned().map(Finding::WrongIndex));
     findings.extend(interleave(movie, target)?);
     for track in &movie.tracks {
         findings.extend(edits(track)?);

@@ -2,11 +2,12 @@
 
 mod traits;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::codec::{CodecConfig, FrameRate, MediaKind};
+use crate::codec::{CodecConfig, FrameRate, MediaKind, together};
 use crate::plan::FileIndex;
 use crate::sample::{Cursor, Edges, Piece, SampleMap, Samples, TableError};
 use crate::time::Timescale;
@@ -88,12 +89,20 @@ pub struct Track {
 }
 
 impl Track {
-    /// The codec of the first sample entry, which manifests describe.
+    /// The sample entry that manifests describe: of pictures the largest, of sound the
+    /// one with most channels.
     ///
     /// `None` cannot happen for a track of a presentation.
     #[must_use]
     pub fn codec(&self) -> Option<&CodecConfig> {
-        self.codecs.first()
+        together::described(&self.codecs)
+    }
+
+    /// The `codecs` parameter of RFC 6381: what a decoder needs for all of its sample
+    /// entries.
+    #[must_use]
+    pub fn rfc6381(&self) -> Cow<'_, str> {
+        together::rfc6381(&self.codecs)
     }
 
     /// End of the last segment in ticks on the output timeline.

@@ -5,10 +5,13 @@ mod sequence_header;
 use std::fmt::Write as _;
 
 use super::bits::Bits;
-use super::boxes::Boxes;
-use super::{Codec, CodecError, Colour, Finding, FourCc, VideoDetails};
+use super::boxes::{self, Boxes};
+use super::{Codec, CodecError, Colour, Finding, FourCc, VideoDetails, visual};
 
 const AV1C: FourCc = FourCc(*b"av1C");
+
+/// Bytes of a record without open bitstream units.
+const RECORD_SIZE_MIN: usize = 4;
 
 pub(super) fn read<'a>(
     four_cc: FourCc,
@@ -72,4 +75,101 @@ pub(super) fn read_record(record: &[u8], details: &mut VideoDetails) -> Result<S
         let _ = write!(text, ".{primaries:02}.{transfer:02}.{matrix:02}.{range}");
     }
     Ok(text)
+}
+
+/// Whether `entry` has an `av1C` without a record, as some packagers write it before they
+/// know what will follow.
+pub(super) fn is_unconfigured(entry: &[u8]) -> bool {
+    let record = |entry| {
+        let (four_cc, payload) = boxes::open(entry).ok()?;
+        let children = payload.get(visual::FIXED_SIZE..)?;
+        Boxes::read(children)
+            .ok()?
+            .find(b"av1C")
+            .filter(|_| &four_cc.0 == b"av01")
+    };
+    record(entry).is_some_and(|record| record.len() < RECORD_SIZE_MIN)
+}
+
+/// `entry`, which [is unconfigured](is_unconfigured), with the record that the sequence
+/// header at the start of its first sample makes; `None` when there is no such header.
+pub(super) fn configured(entry: &[u8], sample: &[u8]) -> Option<Vec<u8>> {
+    let record = record_of(sample)?;
+    let (four_cc, payload) = boxes::open(entry).ok()?;
+    let (fixed, children) = payload.split_at_checked(visual::FIXED_SIZE)?;
+    let mut out = fixed.to_vec();
+    for (kind, content) in Boxes::read(children).ok()?.iter() {
+        let content = if kind == AV1C { &record } else { content };
+        boxes::push(&mut out, kind, content);
+    }
+    Some(boxes::boxed(four_cc, &out))
+}
+
+/// The record for samples that begin as `sample` does, §2.3.3.
+fn record_of(sample: &[u8]) -> Option<Vec<u8>> {
+    /// `OBU_SEQUENCE_HEADER` with its size, and the largest size that takes a byte.
+    const SIZED_HEADER: u8 = 1 << 3 | 1 << 1;
+    const SIZE_MAX: usize = 127;
+    let (payload, header) = sequence_header::find(sample)?;
+    let coding = header.coding;
+    let size = u8::try_from(payload.len())
+        .ok()
+        .filter(|_| payload.len() <= SIZE_MAX)?;
+    let flag = |holds: bool, shift: u8| u8::from(holds) << shift;
+    let (horizontal, vertical) = coding.subsampling;
+    let mut record = vec![
+        0x81,
+        header.profile << 5 | header.level,
+        flag(header.is_high_tier, 7)
+            | flag(coding.is_high_depth, 6)
+            | flag(coding.is_twelve_bit, 5)
+            | flag(coding.is_monochrome, 4)
+            | flag(horizontal, 3)
+            | flag(vertical, 2)
+            | coding.sample_position,
+        0, // initial_presentation_delay: not said
+        SIZED_HEADER,
+        size,
+    ];
+    record.extend_from_slice(payload);
+    Some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What libaom wrote: the start of a first sample, behind a temporal delimiter, and
+    /// the record made of it by ffmpeg.
+    const SAMPLE: [u8; 14] = [
+        0x12, 0x00, 0x0a, 0x0a, 0, 0, 0, 2, 0xaf, 0xff, 0x9b, 0x5f, 0x20, 0x08,
+    ];
+    const RECORD: [u8; 16] = [
+        0x81, 0, 0x0c, 0, 0x0a, 0x0a, 0, 0, 0, 2, 0xaf, 0xff, 0x9b, 0x5f, 0x20, 0x08,
+    ];
+
+    #[test]
+    fn a_record_is_made_of_the_first_sample() {
+        assert_eq!(record_of(&SAMPLE).unwrap(), RECORD);
+        assert_eq!(record_of(&SAMPLE[2..]).unwrap(), RECORD);
+        assert_eq!(record_of(&SAMPLE[..8]), None);
+        assert_eq!(record_of(&[]), None);
+    }
+
+    #[test]
+    fn an_entry_without_a_record_is_completed() {
+        let mut content = vec![0; visual::FIXED_SIZE];
+        boxes::push(&mut content, FourCc(*b"pasp"), &[0, 0, 0, 1, 0, 0, 0, 1]);
+        let entry = |record: &[u8]| {
+            let mut content = content.clone();
+            boxes::push(&mut content, AV1C, record);
+            boxes::boxed(FourCc(*b"av01"), &content)
+        };
+        let bare = entry(&[]);
+        assert!(is_unconfigured(&bare));
+        let completed = configured(&bare, &SAMPLE).unwrap();
+        assert_eq!(completed, entry(&RECORD));
+        assert!(!is_unconfigured(&completed));
+        assert_eq!(configured(&bare, &[0x12, 0]), None);
+    }
 }

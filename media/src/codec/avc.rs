@@ -17,14 +17,34 @@ pub(super) fn read<'a>(
 ) -> Result<Finding<'a>, CodecError> {
     let record = boxes.require(four_cc, b"avcC")?;
     let profile = read_record(record, details)?;
-    // RFC 6381 §3.3: profile, constraint flags and level in hexadecimal.
-    let [profile_idc, constraints, level_idc] = profile;
-    let rfc6381 = format!("{four_cc}.{profile_idc:02x}{constraints:02x}{level_idc:02x}");
     Ok(Finding {
         codec: Codec::Avc,
-        rfc6381,
+        rfc6381: format!("{four_cc}.{}", hexadecimal(profile)),
         record,
     })
+}
+
+/// Profile, constraint flags and level as RFC 6381 §3.3 has them.
+fn hexadecimal([profile_idc, constraints, level_idc]: [u8; 3]) -> String {
+    format!("{profile_idc:02x}{constraints:02x}{level_idc:02x}")
+}
+
+/// What decoders of all `records` decode, as RFC 6381 writes it: the highest profile and
+/// level, and the constraints they share. `None` when a record is too short.
+pub(super) fn joint_profile<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let mut joint: Option<[u8; 3]> = None;
+    for record in records {
+        let &[profile_idc, constraints, level_idc] = record.get(1..)?.first_chunk()?;
+        joint = Some(match joint {
+            Some([profile, shared, level]) => [
+                profile.max(profile_idc),
+                shared & constraints,
+                level.max(level_idc),
+            ],
+            None => [profile_idc, constraints, level_idc],
+        });
+    }
+    joint.map(hexadecimal)
 }
 
 /// Reads an `AVCDecoderConfigurationRecord`. A parameter set that cannot be

@@ -99,6 +99,21 @@ pub(super) fn is_chain(data: &[u8]) -> bool {
     rest.is_empty()
 }
 
+/// A box of `content`.
+pub(super) fn boxed(kind: FourCc, content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(content.len() + 8);
+    push(&mut out, kind, content);
+    out
+}
+
+/// Appends a box. Contents are parts of an entry, whose size is limited.
+pub(super) fn push(out: &mut Vec<u8>, kind: FourCc, content: &[u8]) {
+    let size = u32::try_from(content.len() + 8).unwrap_or(u32::MAX);
+    out.extend(size.to_be_bytes());
+    out.extend(kind.0);
+    out.extend_from_slice(content);
+}
+
 /// The stated size and the name.
 fn header(data: &[u8]) -> Option<(u64, FourCc)> {
     let (size, after) = data.split_first_chunk::<4>()?;

@@ -2,7 +2,7 @@
 
 mod sequence_parameter_set;
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use super::bits::{Bits, unescape};
 use super::boxes::Boxes;
@@ -38,7 +38,7 @@ pub(super) fn read_record(record: &[u8], details: &mut VideoDetails) -> Result<S
     if bits.u8()? > 1 {
         return Err(bits.invalid("a configurationVersion other than 1"));
     }
-    let profile = read_profile(&mut bits)?;
+    let profile = Profile::read(&mut bits)?.to_string();
     bits.skip(4 + 12 + 6 + 2 + 6 + 2)?; // min_spatial_segmentation_idc, parallelismType, chromaFormat
     bits.skip(5)?;
     details.bit_depth = Some(8 + bits.small(3)?);
@@ -53,36 +53,91 @@ pub(super) fn read_record(record: &[u8], details: &mut VideoDetails) -> Result<S
     Ok(profile)
 }
 
-fn read_profile(bits: &mut Bits<'_>) -> Result<String, CodecError> {
-    let space = match bits.read(2)? {
-        0 => "",
-        1 => "A",
-        2 => "B",
-        _ => "C",
-    };
-    let tier = if bits.flag()? { 'H' } else { 'L' };
-    let profile_idc = bits.read(5)?;
-    // The compatibility flags are written with the first flag as the lowest bit.
-    let compatibility = bits.read(32)?.reverse_bits();
-    let constraints = [
-        bits.u8()?,
-        bits.u8()?,
-        bits.u8()?,
-        bits.u8()?,
-        bits.u8()?,
-        bits.u8()?,
-    ];
-    let level_idc = bits.u8()?;
-    let mut profile = format!("{space}{profile_idc}.{compatibility:X}.{tier}{level_idc}");
-    let significant = constraints
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    for byte in constraints.iter().take(significant) {
-        // Writing to a String cannot fail.
-        let _ = write!(profile, ".{byte:X}");
+/// Profile, tier, level and constraints.
+#[derive(Clone, Copy)]
+struct Profile {
+    space: u8,
+    is_high_tier: bool,
+    idc: u8,
+    /// The first flag is the highest bit.
+    compatibility: u32,
+    constraints: [u8; 6],
+    level_idc: u8,
+}
+
+impl Profile {
+    fn read(bits: &mut Bits<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            space: bits.small(2)?,
+            is_high_tier: bits.flag()?,
+            idc: bits.small(5)?,
+            compatibility: bits.read(32)?,
+            constraints: [
+                bits.u8()?,
+                bits.u8()?,
+                bits.u8()?,
+                bits.u8()?,
+                bits.u8()?,
+                bits.u8()?,
+            ],
+            level_idc: bits.u8()?,
+        })
     }
-    Ok(profile)
+
+    /// What decoders of both decode.
+    fn and(self, other: Self) -> Self {
+        let mut constraints = self.constraints;
+        for (shared, also) in constraints.iter_mut().zip(other.constraints) {
+            *shared &= also;
+        }
+        Self {
+            space: self.space.max(other.space),
+            is_high_tier: self.is_high_tier || other.is_high_tier,
+            idc: self.idc.max(other.idc),
+            compatibility: self.compatibility & other.compatibility,
+            constraints,
+            level_idc: self.level_idc.max(other.level_idc),
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let space = match self.space {
+            0 => "",
+            1 => "A",
+            2 => "B",
+            _ => "C",
+        };
+        let tier = if self.is_high_tier { 'H' } else { 'L' };
+        // The compatibility flags are written with the first flag as the lowest bit.
+        let compatibility = self.compatibility.reverse_bits();
+        write!(
+            f,
+            "{space}{}.{compatibility:X}.{tier}{}",
+            self.idc, self.level_idc
+        )?;
+        let significant = self
+            .constraints
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
+        self.constraints
+            .iter()
+            .take(significant)
+            .try_for_each(|byte| write!(f, ".{byte:X}"))
+    }
+}
+
+/// What decoders of all `records` decode, as RFC 6381 writes it. `None` when a record is
+/// too short.
+pub(super) fn joint_profile<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let mut joint: Option<Profile> = None;
+    for record in records {
+        let profile = Profile::read(&mut Bits::new(HVCC, record.get(1..)?)).ok()?;
+        joint = Some(joint.map_or(profile, |joint| joint.and(profile)));
+    }
+    joint.map(|joint| joint.to_string())
 }
 
 fn read_parameter_sets(bits: &mut Bits<'_>, details: &mut VideoDetails) -> Result<(), CodecError> {

@@ -8,7 +8,7 @@
 //! - QuickTime's bytes of zero behind the boxes;
 //! - the number of the data reference: there is one where the entry is served.
 
-use super::boxes::{self, Boxes, is_chain};
+use super::boxes::{self, Boxes, boxed, is_chain, push};
 use super::{AudioDetails, Codec, CodecConfig, Details, FourCc, sound, visual};
 
 /// Bytes at the start of every entry: reserved ones, then the data reference.
@@ -167,18 +167,4 @@ fn with_first_reference(fixed: &[u8]) -> Vec<u8> {
         reference.copy_from_slice(&FIRST);
     }
     out
-}
-
-fn boxed(kind: FourCc, content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(content.len() + 8);
-    push(&mut out, kind, content);
-    out
-}
-
-/// Contents are parts of an entry, whose size is limited.
-fn push(out: &mut Vec<u8>, kind: FourCc, content: &[u8]) {
-    let size = u32::try_from(content.len() + 8).unwrap_or(u32::MAX);
-    out.extend(size.to_be_bytes());
-    out.extend(kind.0);
-    out.extend_from_slice(content);
 }

@@ -1,5 +1,7 @@
 //! Which tracks are versions of the same thing: the sets players switch within.
 
+use std::borrow::Cow;
+
 use crate::codec::{AudioDetails, Codec, Details, DynamicRange, MediaKind, VideoDetails};
 use crate::language::bcp47;
 use crate::track::Track;
@@ -11,7 +13,7 @@ pub(super) struct Rendition<'a> {
     pub(super) index: usize,
     pub(super) track: &'a Track,
     pub(super) codec: Codec,
-    pub(super) rfc6381: &'a str,
+    pub(super) rfc6381: Cow<'a, str>,
     pub(super) supplemental: Option<&'a str>,
     pub(super) details: &'a Details,
     /// BCP 47.
@@ -26,7 +28,7 @@ impl<'a> Rendition<'a> {
             index,
             track,
             codec: config.codec,
-            rfc6381: &config.rfc6381,
+            rfc6381: track.rfc6381(),
             supplemental: config.supplemental.as_deref(),
             details: &config.details,
             language: track.language.as_deref().and_then(bcp47),

@@ -6,6 +6,7 @@
 
 mod boxes;
 mod edit;
+mod entries;
 mod error;
 mod fragment;
 mod movie;
@@ -19,7 +20,7 @@ mod windows;
 
 pub use edit::{Edit, EditRate};
 pub use error::ReadError;
-pub use fragment::{FragmentIndex, IndexedFragment};
+pub use fragment::{FragmentIndex, IndexFault, IndexedFragment};
 pub use movie::{Movie, MovieTrack, RefusedTrack};
 pub use outline::{MoovPlace, MoovSearch, MoovStep};
 pub use reader::{Reader, Step};

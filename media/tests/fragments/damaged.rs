@@ -1,7 +1,10 @@
 //! Damaged and hostile fragmented files end in an error that says where, or in a
 //! title that can be planned; never in a panic, a hang or a large allocation.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use strata_media::finding::{self, Finding};
 use strata_media::plan::{FileIndex, Part};
 use strata_media::presentation::{Presentation, Source};
 use strata_media::read::mp4::ReadError;
@@ -9,7 +12,7 @@ use strata_media::segment::SegmentationOptions;
 use strata_media::write::fmp4;
 
 use crate::film::{Base, Clock, Form, Index, boxed, full, words, write};
-use crate::made::{pictures, sound};
+use crate::made::{assemble, pictures, read_back, sound};
 use crate::support;
 
 /// Reads a file as the origin would, planning every segment.
@@ -147,18 +150,89 @@ fn errors_say_which_box_and_where() {
     );
 }
 
-#[test]
-fn an_index_that_lies_is_not_believed() {
+/// The film with `damage` done to its index is read without it, and says so.
+fn check_wrong_index(kind: &[u8; 4], damage: impl Fn(&mut Vec<u8>)) {
     let tracks = [pictures(300, 50), sound(560, 94)];
+    let index = if kind == b"mfra" { Index::Mfra } else { Index::Sidx };
     let form = Form {
-        index: Index::Mfra,
+        index,
         ..Form::default()
     };
     let mut file = write(&tracks, &form).to_vec();
-    let tfra = file.windows(4).rposition(|window| window == b"tfra").unwrap();
-    // The time of the first entry.
-    file[tfra + 20..tfra + 28].copy_from_slice(&9_999_999_u64.to_be_bytes());
-    let movie = support::read(&Bytes::from(file)).unwrap();
+    damage(&mut file);
+    let file = Bytes::from(file);
+    let movie = support::read(&file).unwrap();
     assert!(movie.tracks.iter().all(|track| track.index.is_none()));
-    assert_eq!(movie.tracks[1].samples().count(), 560);
+    let faults: Vec<[u8; 4]> = movie.index_faults.iter().map(|fault| fault.kind.0).collect();
+    assert_eq!(faults, [*kind]);
+    let told = finding::of_file(&movie, None, Duration::from_secs(4)).unwrap();
+    assert!(matches!(told[0], Finding::WrongIndex(_)), "{told:?}");
+    let title = assemble(&file);
+    for (track, made) in title.tracks.iter().zip(&tracks) {
+        let found = read_back(track, &file);
+        assert_eq!(found.len(), made.samples.len());
+        assert!(found.iter().zip(&made.samples).all(|(found, made)| found == made));
+    }
+}
+
+/// Where the first box of this type is named behind `from`.
+fn find(file: &[u8], from: usize, kind: &[u8; 4]) -> usize {
+    from + file[from..].windows(4).position(|window| window == kind).unwrap()
+}
+
+/// Writes a number over the file.
+fn put(file: &mut [u8], at: usize, bytes: &[u8]) {
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+#[test]
+fn an_index_behind_the_fragments_that_is_wrong_is_not_used() {
+    let tfra = |file: &[u8]| find(file, find(file, 0, b"mfra"), b"tfra");
+    // The first time, too late; then offsets: into the first box, behind the index, the
+    // next fragment's.
+    check_wrong_index(b"mfra", |file| {
+        let at = tfra(file) + 20;
+        put(file, at, &9_999_999_u64.to_be_bytes());
+    });
+    for offset in [3, u64::MAX, 1 << 20] {
+        check_wrong_index(b"mfra", |file| {
+            let at = tfra(file) + 28;
+            put(file, at, &u64::to_be_bytes(offset));
+        });
+    }
+    // More entries than there are bytes.
+    check_wrong_index(b"mfra", |file| {
+        let at = tfra(file) + 16;
+        put(file, at, &u32::MAX.to_be_bytes());
+    });
+    // A box that ends behind the file, and one that nothing points at.
+    check_wrong_index(b"mfra", |file| {
+        let at = find(file, 0, b"mfra") - 4;
+        put(file, at, &0x00ff_ffff_u32.to_be_bytes());
+    });
+    check_wrong_index(b"mfra", |file| {
+        let at = file.len() - 4;
+        put(file, at, &40_u32.to_be_bytes());
+    });
+}
+
+#[test]
+fn an_index_before_the_fragments_that_is_wrong_is_not_used() {
+    let sidx = |file: &[u8]| find(file, 0, b"sidx");
+    // A clock that stands still, a first fragment too large, a last one beyond the file,
+    // and one that starts elsewhere.
+    check_wrong_index(b"sidx", |file| {
+        let at = sidx(file) + 12;
+        put(file, at, &[0; 4]);
+    });
+    for size in [20_u32, 0x7fff_ffff] {
+        check_wrong_index(b"sidx", |file| {
+            let at = sidx(file) + 36;
+            put(file, at, &size.to_be_bytes());
+        });
+    }
+    check_wrong_index(b"sidx", |file| {
+        let at = sidx(file) + 24;
+        put(file, at, &12_u64.to_be_bytes());
+    });
 }

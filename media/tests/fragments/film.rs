@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes};
+use strata_media::read::mp4::MovieTrack;
 
 /// A sample and its payload, times as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,33 @@ pub struct MadeTrack {
     pub edits: Vec<(u64, i64)>,
     /// Number of samples of each fragment; the rest is in the last one.
     pub fragment_sizes: Vec<usize>,
+}
+
+impl MadeTrack {
+    /// The samples of `track` of `file` in one fragment, without its edit list.
+    pub fn copied(track: &MovieTrack, file: &Bytes, id: u32) -> Self {
+        let samples = track.samples().map(|sample| {
+            let sample = sample.unwrap();
+            let start = sample.offset as usize;
+            MadeSample {
+                payload: file[start..start + sample.size as usize].to_vec(),
+                decode_time: sample.decode_time,
+                duration: sample.duration,
+                composition_offset: sample.composition_offset,
+                is_sync: sample.is_sync,
+                entry: sample.entry,
+            }
+        });
+        Self {
+            id,
+            handler: track.handler.0,
+            timescale: track.timescale.get(),
+            entries: track.sample_entries.iter().map(|entry| entry.to_vec()).collect(),
+            samples: samples.collect(),
+            edits: Vec::new(),
+            fragment_sizes: Vec::new(),
+        }
+    }
 }
 
 /// What data offsets count from.
@@ -152,7 +180,8 @@ fn moov(tracks: &[MadeTrack], form: &Form) -> Vec<u8> {
     let mut content = full(b"mvhd", 0, 0, &words(&[0, 0, 1000, 0]));
     let mut mvex = Vec::new();
     for track in tracks {
-        content.extend(trak(track));
+        // No table: some packagers leave them out.
+        content.extend(trak(track, &[]));
         let common = match form.defaults {
             Defaults::Movie => [
                 1,
@@ -173,11 +202,11 @@ fn moov(tracks: &[MadeTrack], form: &Form) -> Vec<u8> {
     boxed(b"moov", &content)
 }
 
-fn trak(track: &MadeTrack) -> Vec<u8> {
+/// A track with `tables` beside its sample entries.
+pub fn trak(track: &MadeTrack, tables: &[u8]) -> Vec<u8> {
     let mut stsd = words(&[track.entries.len() as u32]);
     track.entries.iter().for_each(|entry| stsd.extend(entry));
-    // No other table: some packagers leave them out.
-    let stbl = boxed(b"stbl", &full(b"stsd", 0, 0, &stsd));
+    let stbl = boxed(b"stbl", &[full(b"stsd", 0, 0, &stsd).as_slice(), tables].concat());
     let mut hdlr = words(&[0]);
     hdlr.extend(track.handler);
     hdlr.extend([0; 12]);

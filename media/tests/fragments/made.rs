@@ -259,3 +259,21 @@ fn negative_composition_offsets() {
         assert_eq!(found.composition_offset, made.composition_offset + 512);
     }
 }
+
+#[test]
+fn fragments_that_are_decoded_before_the_movie_starts() {
+    for index in [Index::None, Index::Sidx, Index::Mfra] {
+        let mut tracks = [pictures(300, 50), sound(560, 94)];
+        // An index has no negative times: what is shown first is shown at 0 or later.
+        let early = [512, if index == Index::None { 1024 } else { 0 }];
+        for (track, early) in tracks.iter_mut().zip(early) {
+            let samples = track.samples.iter_mut();
+            samples.for_each(|sample| sample.decode_time -= early);
+        }
+        let form = Form {
+            index,
+            ..Form::default()
+        };
+        check(&tracks, &form);
+    }
+}

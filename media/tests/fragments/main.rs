@@ -16,9 +16,11 @@
 #![allow(unreachable_pub, reason = "the test binary is all there is")]
 
 mod damaged;
+mod edits;
 mod film;
 mod forms;
 mod made;
+mod progressive;
 mod property;
 mod reads;
 #[path = "../support/mod.rs"]

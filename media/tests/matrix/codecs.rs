@@ -15,12 +15,17 @@ const INDEXED: (&str, &str) = (
 );
 const SMOOTH: (&str, &str) = ("-f ismv", "ismv");
 
+/// For sound that says what it is in its frames only.
+const LATE_FRAGMENTS: (&str, &str) = ("-movflags frag_keyframe+delay_moov+default_base_moof", "mp4");
+const FRAGMENTED_QUICKTIME: (&str, &str) = ("-movflags frag_keyframe+delay_moov", "mov");
+
 const MP4: [(&str, &str); 4] = [PROGRESSIVE, FAST_START, FRAGMENTS, INDEXED];
 
 /// Fragments of sound have to be told how long they shall be.
 fn in_containers(codec: &str, containers: &[(&str, &'static str)], formats: &[Format]) {
     for &(options, ending) in containers {
-        let is_sound = !codec.contains("-c:v") && options.contains("frag");
+        let is_fragmented = options.contains("frag") || options.contains("ismv");
+        let is_sound = !codec.contains("-c:v") && is_fragmented;
         let length = if is_sound { "-frag_duration 1000000" } else { "" };
         let recipe = Recipe::new(format!("{codec} {length} {options}"), ending);
         let times = if ending.starts_with("is") {
@@ -54,8 +59,20 @@ fn h265_by_both_its_names() {
 #[test]
 fn av1() {
     let codec = format!("{VIDEO} -c:v libaom-av1 -cpu-used 8 -g 25 -crf 50");
-    // Before its first fragment ffmpeg knows no configuration.
-    in_containers(&codec, &[PROGRESSIVE, FAST_START, INDEXED], &[Dash, Hls]);
+    // Before its first fragment ffmpeg knows no configuration: FRAGMENTS say it in their
+    // first sample only.
+    in_containers(&codec, &MP4, &[Dash, Hls]);
+    let scanned = ("-movflags frag_keyframe+empty_moov+skip_trailer", "mp4");
+    in_containers(&codec, &[scanned], &[Dash, Hls]);
+}
+
+#[test]
+fn pictures_of_10_bits() {
+    let vp9 =
+        "-pix_fmt yuv420p10le -c:v libvpx-vp9 -profile:v 2 -deadline realtime -cpu-used 8 -g 25 -crf 50";
+    in_containers(&format!("{VIDEO} {vp9}"), &[PROGRESSIVE, FRAGMENTS], &[Dash, Hls]);
+    let h265 = format!("{VIDEO} -pix_fmt yuv420p10le {X265} -tag:v hvc1");
+    in_containers(&h265, &[PROGRESSIVE, FRAGMENTS], &ALL);
 }
 
 #[test]
@@ -68,11 +85,7 @@ fn vp9() {
 fn aac() {
     let codec = format!("{SOUND} {AAC}");
     in_containers(&codec, &MP4, &ALL);
-    in_containers(
-        &codec,
-        &[QUICKTIME, ("-frag_duration 1000000 -f ismv", "isma")],
-        &ALL,
-    );
+    in_containers(&codec, &[QUICKTIME, ("-f ismv", "isma")], &ALL);
 }
 
 #[test]
@@ -80,21 +93,32 @@ fn aac_in_surround() {
     in_containers(&format!("{SOUND} {AAC} -ac 6"), &MP4, &ALL);
 }
 
+const DOLBY: [(&str, &str); 6] = [
+    PROGRESSIVE,
+    FAST_START,
+    LATE_FRAGMENTS,
+    INDEXED,
+    QUICKTIME,
+    FRAGMENTED_QUICKTIME,
+];
+
 #[test]
 fn dolby_digital() {
     let codec = format!("{SOUND} -c:a ac3 -b:a 128k");
-    in_containers(&codec, &[PROGRESSIVE, FAST_START], &ALL);
+    in_containers(&codec, &DOLBY, &ALL);
 }
 
 #[test]
 fn dolby_digital_plus() {
     let codec = format!("{SOUND} -c:a eac3 -ac 6 -b:a 192k");
-    in_containers(&codec, &[PROGRESSIVE, FAST_START], &ALL);
+    in_containers(&codec, &DOLBY, &ALL);
 }
 
 #[test]
 fn opus() {
-    in_containers(&format!("{SOUND} -c:a libopus -b:a 32k"), &MP4, &[Dash, Hls]);
+    for options in ["-b:a 32k", "-ac 6 -b:a 128k"] {
+        in_containers(&format!("{SOUND} -c:a libopus {options}"), &MP4, &[Dash, Hls]);
+    }
 }
 
 #[test]
@@ -106,13 +130,15 @@ fn flac() {
 fn mp3() {
     let codec = format!("{SOUND} -c:a libmp3lame -b:a 32k");
     in_containers(&codec, &MP4, &ALL);
-    in_containers(&codec, &[QUICKTIME], &ALL);
+    in_containers(&codec, &[QUICKTIME, FRAGMENTED_QUICKTIME, SMOOTH], &ALL);
 }
 
 #[test]
 fn apple_lossless() {
     let codec = format!("{SOUND} -c:a alac");
-    in_containers(&codec, &[PROGRESSIVE, FAST_START, QUICKTIME], &[Hls]);
+    in_containers(&codec, &MP4, &[Hls]);
+    in_containers(&codec, &[QUICKTIME, FRAGMENTED_QUICKTIME], &[Hls]);
+    in_containers(&codec, &[SMOOTH], &[Hls]);
 }
 
 #[test]

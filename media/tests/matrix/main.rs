@@ -32,6 +32,8 @@ mod fmp4;
 mod forms;
 mod parsers;
 mod partition;
+#[path = "../fragments/progressive.rs"]
+mod progressive;
 mod recipe;
 #[path = "../ts/segment.rs"]
 mod segment;
@@ -80,6 +82,11 @@ fn check(recipes: &[Recipe], times: Times, formats: &[Format]) {
 
 /// As [`check`], of files that are there.
 fn check_files(paths: Vec<PathBuf>, times: Times, formats: &[Format]) {
+    check_joined(paths, &[], times, formats);
+}
+
+/// As [`check_files`], of one track that was joined from `clips`, or from nothing.
+fn check_joined(paths: Vec<PathBuf>, clips: &[PathBuf], times: Times, formats: &[Format]) {
     let title = Title::of_files(paths, TARGET);
     let presentation = &title.presentation;
     assert_eq!(presentation.skipped, []);
@@ -101,6 +108,7 @@ fn check_files(paths: Vec<PathBuf>, times: Times, formats: &[Format]) {
         files: title.files(),
         presentation,
         times,
+        clips,
     };
     for tracks in streams(presentation) {
         sources.check_streams(tracks, compare::Silence::Joined);

@@ -126,7 +126,8 @@ fn write_track(title: &Title, index: usize, folder: &Path) -> String {
         told,
         "{{\"id\":{:?},\"codecs\":{:?},\"timescale\":{scale},\"entries\":{entries:?},\"samples\":{samples:?},\
          \"media\":{media:?},\"durations\":{durations:?},\"dash\":{in_dash},\"hls\":{in_hls}}}",
-        track.token, codec.rfc6381
+        track.token,
+        track.rfc6381()
     )
     .unwrap();
     told

@@ -23,6 +23,9 @@ pub struct Sources<'a> {
     pub files: &'a [Bytes],
     pub presentation: &'a Presentation,
     pub times: Times,
+    /// Files that together have the pictures of the title's one track, which ffmpeg does
+    /// not decode as they are where their size changes; none where it does.
+    pub clips: &'a [PathBuf],
 }
 
 /// What ffmpeg has to read without a word.
@@ -61,7 +64,10 @@ impl Sources<'_> {
             let before = support::packets(source, &format!("0:{kind}:{}", self.place(track)));
             if track.kind == MediaKind::Video {
                 self.compare_times(track, &before, &support::packets(&path, "0:v"), 0);
-                let frames = frame_hashes(source);
+                let frames: Vec<String> = match self.clips {
+                    [] => frame_hashes(source),
+                    clips => clips.iter().flat_map(|clip| frame_hashes(clip)).collect(),
+                };
                 assert_eq!(frame_hashes(&path), frames);
                 assert_eq!(frames.len(), before.len());
             } else {
@@ -143,6 +149,9 @@ fn frame_hashes(path: &Path) -> Vec<String> {
             "0:v",
             "-fps_mode",
             "passthrough",
+            // Pictures whose size changes as they are, not scaled to the first one's.
+            "-autoscale",
+            "0",
             "-f",
             "framehash",
             "-hash",

@@ -55,6 +55,7 @@ fn check(commands: &[String]) {
         files: &title.files,
         presentation: &title.presentation,
         times: Times::AsRead,
+        clips: &[],
     };
     sources.check_streams(tracks.clone(), Silence::EachSegment);
     if tracks.len() > 1 {

@@ -1,4 +1,4 @@
-//! The sequence header, read for its colour, AV1 Bitstream §5.5.
+//! The sequence header, AV1 Bitstream §5.5.
 
 use super::super::bits::Bits;
 use super::super::{CodecError, Colour, FourCc};
@@ -8,14 +8,44 @@ const SEQUENCE_HEADER: u32 = 1;
 /// `SELECT_SCREEN_CONTENT_TOOLS`: chosen by each frame.
 const CHOSEN_BY_FRAME: u32 = 2;
 
+/// What configures a decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SequenceHeader {
+    pub(super) profile: u8,
+    /// Of the first operating point.
+    pub(super) level: u8,
+    pub(super) is_high_tier: bool,
+    pub(super) coding: ColourCoding,
+}
+
+/// How colours are coded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ColourCoding {
+    pub(super) is_high_depth: bool,
+    pub(super) is_twelve_bit: bool,
+    pub(super) is_monochrome: bool,
+    /// Horizontally, vertically.
+    pub(super) subsampling: (bool, bool),
+    /// `chroma_sample_position`.
+    pub(super) sample_position: u8,
+    pub(super) colour: Option<Colour>,
+}
+
 /// The colour stated by the sequence header among `obus`. A header that cannot
 /// be read says nothing.
 pub(super) fn colour(obus: &[u8]) -> Option<Colour> {
-    let mut bits = Bits::new(FourCc(*b"av1C"), obus);
+    find(obus)?.1.coding.colour
+}
+
+/// The sequence header among `obus`, and its payload; `None` when there is none, or it
+/// cannot be read.
+pub(super) fn find(obus: &[u8]) -> Option<(&[u8], SequenceHeader)> {
+    let mut bits = Bits::new(FourCc(*b"av01"), obus);
     while bits.remaining() >= 8 {
         let (obu_type, payload) = read_unit(&mut bits).ok()?;
         if obu_type == SEQUENCE_HEADER {
-            return read(&mut Bits::new(FourCc(*b"av1C"), payload)).ok().flatten();
+            let header = read(&mut Bits::new(FourCc(*b"av01"), payload)).ok()?;
+            return Some((payload, header));
         }
     }
     None
@@ -46,15 +76,15 @@ fn read_unit<'a>(bits: &mut Bits<'a>) -> Result<(u32, &'a [u8]), CodecError> {
     Ok((obu_type, bits.bytes(size)?))
 }
 
-fn read(bits: &mut Bits<'_>) -> Result<Option<Colour>, CodecError> {
-    let profile = bits.read(3)?;
+fn read(bits: &mut Bits<'_>) -> Result<SequenceHeader, CodecError> {
+    let profile = bits.small(3)?;
     bits.skip(1)?; // still_picture
     let reduced = bits.flag()?;
-    if reduced {
-        bits.skip(5)?; // seq_level_idx
+    let (level, is_high_tier) = if reduced {
+        (bits.small(5)?, false)
     } else {
-        skip_operating_points(bits)?;
-    }
+        read_operating_points(bits)?
+    };
     let (width_bits, height_bits) = (bits.read(4)? + 1, bits.read(4)? + 1);
     bits.read(width_bits)?;
     bits.read(height_bits)?;
@@ -66,10 +96,16 @@ fn read(bits: &mut Bits<'_>) -> Result<Option<Colour>, CodecError> {
         skip_tools(bits)?;
     }
     bits.skip(3)?; // enable_superres, enable_cdef, enable_restoration
-    read_colour(bits, profile)
+    Ok(SequenceHeader {
+        profile,
+        level,
+        is_high_tier,
+        coding: read_colour(bits, profile)?,
+    })
 }
 
-fn skip_operating_points(bits: &mut Bits<'_>) -> Result<(), CodecError> {
+/// The level and tier of the first operating point.
+fn read_operating_points(bits: &mut Bits<'_>) -> Result<(u8, bool), CodecError> {
     let mut delay_bits = None;
     if bits.flag()? {
         bits.skip(64)?; // num_units_in_display_tick, time_scale
@@ -82,11 +118,12 @@ fn skip_operating_points(bits: &mut Bits<'_>) -> Result<(), CodecError> {
         }
     }
     let has_display_delay = bits.flag()?;
+    let mut first = None;
     for _ in 0..=bits.read(5)? {
         bits.skip(12)?; // operating_point_idc
-        if bits.read(5)? > 7 {
-            bits.skip(1)?; // seq_tier
-        }
+        let level = bits.small(5)?;
+        let is_high_tier = level > 7 && bits.flag()?;
+        first.get_or_insert((level, is_high_tier));
         if let Some(count) = delay_bits
             && bits.flag()?
         {
@@ -98,7 +135,7 @@ fn skip_operating_points(bits: &mut Bits<'_>) -> Result<(), CodecError> {
             bits.skip(4)?; // initial_display_delay_minus_1
         }
     }
-    Ok(())
+    Ok(first.unwrap_or_default())
 }
 
 fn skip_tools(bits: &mut Bits<'_>) -> Result<(), CodecError> {
@@ -122,24 +159,44 @@ fn skip_tools(bits: &mut Bits<'_>) -> Result<(), CodecError> {
 }
 
 /// Reads `color_config`, §5.5.2.
-fn read_colour(bits: &mut Bits<'_>, profile: u32) -> Result<Option<Colour>, CodecError> {
-    let high_bitdepth = bits.flag()?;
-    if profile == 2 && high_bitdepth {
-        bits.skip(1)?; // twelve_bit
-    }
-    if profile != 1 {
-        bits.skip(1)?; // mono_chrome
-    }
-    if !bits.flag()? {
-        return Ok(None);
-    }
-    let (primaries, transfer, matrix) = (bits.u8()?, bits.u8()?, bits.u8()?);
-    // sRGB leaves its range out: it is full.
-    let full_range = (primaries, transfer, matrix) == (1, 13, 0) || bits.flag()?;
-    Ok(Some(Colour {
+fn read_colour(bits: &mut Bits<'_>, profile: u8) -> Result<ColourCoding, CodecError> {
+    let is_high_depth = bits.flag()?;
+    let is_twelve_bit = profile == 2 && is_high_depth && bits.flag()?;
+    let is_monochrome = profile != 1 && bits.flag()?;
+    let described = match bits.flag()? {
+        true => Some((bits.u8()?, bits.u8()?, bits.u8()?)),
+        false => None,
+    };
+    // sRGB leaves its range out, which is full, and its subsampling: there is none.
+    let is_srgb = !is_monochrome && described == Some((1, 13, 0));
+    let full_range = is_srgb || bits.flag()?;
+    let subsampling = match profile {
+        _ if is_monochrome => (true, true),
+        _ if is_srgb => (false, false),
+        0 => (true, true),
+        1 => (false, false),
+        _ if is_twelve_bit => {
+            let horizontal = bits.flag()?;
+            (horizontal, horizontal && bits.flag()?)
+        }
+        _ => (true, false),
+    };
+    let sample_position = match subsampling {
+        (true, true) if !is_monochrome => bits.small(2)?,
+        _ => 0,
+    };
+    let colour = described.map(|(primaries, transfer, matrix)| Colour {
         primaries,
         transfer,
         matrix,
         full_range,
-    }))
+    });
+    Ok(ColourCoding {
+        is_high_depth,
+        is_twelve_bit,
+        is_monochrome,
+        subsampling,
+        sample_position,
+        colour,
+    })
 }

@@ -83,7 +83,7 @@ fn representation(rendition: &Rendition<'_>, own_names: Option<Names<'_>>) -> El
     Element::new("Representation")
         .with("id", &track.token)
         .with("bandwidth", track.bandwidth.peak)
-        .with("codecs", rendition.rfc6381)
+        .with("codecs", &rendition.rfc6381)
         .with_some("scte214:supplementalCodecs", supplemental)
         .with_some("scte214:supplementalProfiles", brand)
         .with_some("width", size.map(|(width, _)| width))

@@ -68,7 +68,7 @@ fn representation(rendition: &Rendition<'_>, own_names: Option<Names<'_>>) -> El
     Element::new("Representation")
         .with("id", format_args!("{}{SUFFIX}", track.token))
         .with("bandwidth", track.key_frame_bandwidth().peak)
-        .with("codecs", rendition.rfc6381)
+        .with("codecs", &rendition.rfc6381)
         .with_some("width", size.map(|(width, _)| width))
         .with_some("height", size.map(|(_, height)| height))
         .with_some("frameRate", track.key_frame_rate().map(frame_rate))

@@ -71,7 +71,7 @@ pub(super) fn write_streams(
         let mut attributes = Attributes::of("#EXT-X-I-FRAME-STREAM-INF")
             .plain("BANDWIDTH", bandwidth.peak)
             .plain("AVERAGE-BANDWIDTH", bandwidth.average)
-            .quoted("CODECS", video.rfc6381)
+            .quoted("CODECS", &video.rfc6381)
             .quoted_some("SUPPLEMENTAL-CODECS", video.supplemental);
         if let Some(details) = video.video() {
             if let (width @ 1.., height @ 1..) = details.display_size() {

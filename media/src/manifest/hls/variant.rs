@@ -50,10 +50,10 @@ pub(super) struct Variant<'a> {
 
 impl Variant<'_> {
     pub(super) fn write(&self, playlist: &mut String, offer: &Offer) {
-        let mut codecs = vec![self.main.rfc6381];
+        let mut codecs: Vec<&str> = vec![&self.main.rfc6381];
         for sound in self.sounds {
-            if !codecs.contains(&sound.rfc6381) {
-                codecs.push(sound.rfc6381);
+            if !codecs.contains(&&*sound.rfc6381) {
+                codecs.push(&sound.rfc6381);
             }
         }
         let mut attributes = Attributes::of("#EXT-X-STREAM-INF")

@@ -27,7 +27,7 @@ pub enum Reason {
     #[error("its parameter sets are in its samples, and the manifest has to state them")]
     ParameterSetsInSamples,
     /// A manifest states one configuration a track.
-    #[error("it has {count} sample entries, and the manifest can state one")]
+    #[error("it has {count} sample entries that differ, and the manifest can state one")]
     SampleEntries {
         /// Their number.
         count: usize,
@@ -64,9 +64,15 @@ pub fn allows(config: &CodecConfig) -> Result<(), Reason> {
 }
 
 pub(super) fn allows_track(track: &Track) -> Result<(), Reason> {
-    match track.codecs.as_slice() {
-        [config] => allows(config),
-        entries => Err(Reason::SampleEntries { count: entries.len() }),
+    let entries = &track.codecs;
+    let count = entries.len();
+    let (first, others) = entries.split_first().ok_or(Reason::SampleEntries { count })?;
+    // Entries may differ in what no manifest states.
+    let is_alike = |other: &CodecConfig| first.four_cc() == other.four_cc() && first.record == other.record;
+    if others.iter().all(is_alike) {
+        allows(first)
+    } else {
+        Err(Reason::SampleEntries { count })
     }
 }
 

@@ -11,7 +11,7 @@ mod segment_index;
 mod span;
 mod walk;
 
-pub use index::{FragmentIndex, IndexedFragment};
+pub use index::{FragmentIndex, IndexFault, IndexedFragment};
 pub(super) use indexer::Indexer;
 pub(super) use moof::{Moof, track_extends};
 pub(super) use span::SpanReader;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::boxes::BoxBytes;
-use super::fragment::{FragmentIndex, Moof, track_extends};
+use super::fragment::{FragmentIndex, IndexFault, Moof, track_extends};
 use super::samples::MovieSamples;
 use super::{Edit, ReadError, track_box};
 use crate::codec::{FourCc, MediaKind};
@@ -16,12 +16,14 @@ use crate::time::Timescale;
 const TRACKS_MAX: usize = 256;
 
 /// The tables of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Movie {
     /// The tracks that carry video, audio or text, in file order.
     pub tracks: Vec<MovieTrack>,
     /// Tracks that cannot be read, in file order; there is another one that can.
     pub refused: Vec<RefusedTrack>,
+    /// What is wrong with its indexes of fragments, which are not used then.
+    pub index_faults: Vec<IndexFault>,
 }
 
 /// A track of a file that cannot be read, though others of it can.
@@ -136,7 +138,11 @@ pub(super) fn read(moov: &BoxBytes, file_size: u64) -> Result<MovieBox, ReadErro
     if let (true, Some(first)) = (tracks.is_empty(), refused.first()) {
         return Err(first.error.clone());
     }
-    let movie = Movie { tracks, refused };
+    let movie = Movie {
+        tracks,
+        refused,
+        index_faults: Vec::new(),
+    };
     Ok(MovieBox { movie, extends })
 }
 

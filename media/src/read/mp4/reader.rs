@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::fragment::Indexer;
 use super::windows::{Halt, Windows};
-use super::{Movie, ReadError, movie};
+use super::{Movie, ReadError, entries, movie};
 use crate::codec::FourCc;
 
 /// Bytes asked for at once while looking for the `moov`.
@@ -40,7 +40,8 @@ pub enum Step {
 /// Of a progressive file that is its `moov`. Of a fragmented one it is the
 /// `moov`, the index (`sidx` or `mfra`), and the first and the last fragment;
 /// without an index, or with an edit list that jumps within the media, every
-/// `moof` is read.
+/// `moof` is read. So it is where an index turns out to be wrong, see
+/// [`Movie::index_faults`].
 ///
 /// ```
 /// # use strata_media::read::mp4::{ReadError, Reader, Step};
@@ -72,6 +73,8 @@ enum Stage {
     },
     /// Finds the fragments.
     Fragments(Box<Indexer>),
+    /// Completes sample entries.
+    Entries(Movie),
 }
 
 impl Reader {
@@ -115,17 +118,24 @@ impl Reader {
     }
 
     fn advance(&mut self) -> Result<Movie, Halt> {
-        if let Stage::Search { .. } = self.stage {
-            let (found, fragments_at) = self.search()?;
-            let Some(extends) = found.extends else {
-                return Ok(found.movie);
+        loop {
+            self.stage = match &mut self.stage {
+                Stage::Search { .. } => {
+                    let (found, fragments_at) = self.search()?;
+                    match found.extends {
+                        Some(extends) => {
+                            let indexer = Indexer::new(found.movie, extends, fragments_at);
+                            Stage::Fragments(Box::new(indexer))
+                        }
+                        None => Stage::Entries(found.movie),
+                    }
+                }
+                Stage::Fragments(indexer) => Stage::Entries(indexer.advance(&self.windows)?),
+                Stage::Entries(movie) => {
+                    entries::complete(movie, &self.windows)?;
+                    return Ok(std::mem::take(movie));
+                }
             };
-            let indexer = Indexer::new(found.movie, extends, fragments_at);
-            self.stage = Stage::Fragments(Box::new(indexer));
-        }
-        match &mut self.stage {
-            Stage::Fragments(indexer) => indexer.advance(&self.windows),
-            Stage::Search { .. } => Err(Halt::Failed(ReadError::Empty)),
         }
     }
 

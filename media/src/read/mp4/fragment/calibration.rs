@@ -118,11 +118,14 @@ impl Calibration {
         let lead = samples().map(|sample| sample.composition_offset.saturating_neg());
         let durations = ends.first.iter().map(|sample| u64::from(sample.duration));
         let mean = durations.sum::<u64>() / (ends.first.len().max(1) as u64);
+        let Some(first_sample) = ends.first.first().copied() else {
+            return Ok(None);
+        };
         Ok(Some(FragmentIndex {
             fragments,
+            first_sample,
             end: raw.end,
             end_time: self.end_time(layout, last, ends.last_expected)?,
-            first_decode_time: ends.first.first().map_or(0, |sample| sample.decode_time),
             decode_lead: lead.max().unwrap_or(0).max(0),
             constant_duration: constant_duration(&ends.first),
             mean_duration: u32::try_from(mean).unwrap_or(u32::MAX).max(1),

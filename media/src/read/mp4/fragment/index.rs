@@ -1,5 +1,34 @@
 //! A fragmented track as an index of the file describes it.
 
+use std::fmt;
+
+use crate::codec::FourCc;
+use crate::read::mp4::ReadError;
+use crate::sample::Sample;
+
+/// An index of fragments that is not used: the fragments are found in another way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexFault {
+    /// `sidx` or `mfra`.
+    pub kind: FourCc,
+    /// What is wrong with it, or with what it points at; `None` when it says something
+    /// else than the fragments do.
+    pub error: Option<ReadError>,
+}
+
+impl fmt::Display for IndexFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "its {} is wrong: {error}", self.kind),
+            None => write!(
+                f,
+                "its {} is wrong: the fragments are elsewhere, or at other times",
+                self.kind
+            ),
+        }
+    }
+}
+
 /// Where the fragments of a track start and when they are shown, by a `sidx` or
 /// an `mfra`, checked against the first and the last of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +40,8 @@ pub struct FragmentIndex {
     pub end: u64,
     /// When the last sample's presentation ends, in ticks of the media as stored.
     pub end_time: i64,
-    /// Decode time of the first sample, as stored.
-    pub first_decode_time: i64,
+    /// The first sample, as stored.
+    pub first_sample: Sample,
     /// How far composition offsets of the first fragment are negative; 0 unless
     /// they are.
     pub decode_lead: i32,
@@ -65,7 +94,7 @@ impl FragmentIndex {
     /// The same for a fragment that is shown from `time` on.
     pub(crate) fn decode_time_at(&self, time: i64) -> i64 {
         let first = self.fragments.first().map_or(0, |first| first.time);
-        let lag = first.saturating_sub(self.first_decode_time);
+        let lag = first.saturating_sub(self.first_sample.decode_time);
         time.saturating_sub(lag)
     }
 }

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use super::FragmentIndex;
 use super::calibration::{Calibrated, Calibration, RawIndex};
-use super::random_access;
+use super::random_access::{self, MFRA};
 use super::scan::Scan;
 use super::segment_index::SegmentIndexes;
+use super::{FragmentIndex, IndexFault};
+use crate::codec::FourCc;
 use crate::read::mp4::windows::{Halt, Windows};
-use crate::read::mp4::{Movie, MovieTrack, edit};
+use crate::read::mp4::{Movie, MovieTrack, ReadError, edit};
 use crate::sample::{FragmentLayout, TrackExtends};
 
 /// What remains to be read of a fragmented file when its `moov` has been.
@@ -26,9 +27,13 @@ pub(in crate::read::mp4) struct Indexer {
 enum Stage {
     SegmentIndexes(SegmentIndexes),
     RandomAccess,
-    Calibration(Calibration),
+    /// Of the index that is such a box.
+    Calibration(FourCc, Calibration),
     Scan(Scan),
 }
+
+/// The type of a segment index.
+const SIDX: FourCc = FourCc(*b"sidx");
 
 impl Indexer {
     /// Fragments of `movie` are looked for from `start` on.
@@ -57,28 +62,26 @@ impl Indexer {
         }
         loop {
             self.stage = match &mut self.stage {
-                Stage::SegmentIndexes(indexes) => match indexes.advance(windows, &self.movie)? {
-                    Some(found) => self.calibration(found, windows),
-                    None => Stage::RandomAccess,
+                Stage::SegmentIndexes(indexes) => match indexes.advance(windows, &self.movie) {
+                    Ok(Some(found)) => self.calibration(SIDX, found, windows),
+                    Ok(None) => Stage::RandomAccess,
+                    Err(halt) => self.instead_of(SIDX, halt, windows)?,
                 },
-                Stage::RandomAccess => match random_access::read(windows, &self.movie)? {
-                    Some(found) => self.calibration(found, windows),
-                    None => Stage::Scan(self.scan(windows)),
+                Stage::RandomAccess => match random_access::read(windows, &self.movie) {
+                    Ok(Some(found)) => self.calibration(MFRA, found, windows),
+                    Ok(None) => Stage::Scan(self.scan(windows)),
+                    Err(halt) => self.instead_of(MFRA, halt, windows)?,
                 },
-                Stage::Calibration(calibration) => {
+                Stage::Calibration(kind, calibration) => {
+                    let kind = *kind;
                     let layout = |track: &MovieTrack| layout(&self.extends, self.start, track, windows);
-                    match calibration.advance(windows, &self.movie, layout)? {
-                        Calibrated::Rejected => Stage::Scan(self.scan(windows)),
-                        Calibrated::Indexed(indexed) => {
-                            let heads = heads(&indexed);
-                            for (track, (index, layout)) in self.movie.tracks.iter_mut().zip(indexed) {
-                                track.fragment_heads = Arc::clone(&heads);
-                                track.fragments_end = index.end;
-                                track.index = Some(index);
-                                track.fragments = Some(layout);
-                            }
+                    match calibration.advance(windows, &self.movie, layout) {
+                        Ok(Calibrated::Indexed(indexed)) => {
+                            self.adopt(indexed);
                             return Ok(self.take_movie());
                         }
+                        Ok(Calibrated::Rejected) => self.instead(kind, None, windows),
+                        Err(halt) => self.instead_of(kind, halt, windows)?,
                     }
                 }
                 Stage::Scan(scan) => {
@@ -91,8 +94,40 @@ impl Indexer {
         }
     }
 
-    fn calibration(&self, found: Vec<RawIndex>, windows: &Windows) -> Stage {
-        Calibration::new(found).map_or_else(|| Stage::Scan(self.scan(windows)), Stage::Calibration)
+    fn calibration(&mut self, kind: FourCc, found: Vec<RawIndex>, windows: &Windows) -> Stage {
+        match Calibration::new(found) {
+            Some(calibration) => Stage::Calibration(kind, calibration),
+            None => self.instead(kind, None, windows),
+        }
+    }
+
+    /// As [`Self::instead`], of an index that could not be read on.
+    fn instead_of(&mut self, kind: FourCc, halt: Halt, windows: &Windows) -> Result<Stage, Halt> {
+        match halt {
+            Halt::Need(range) => Err(Halt::Need(range)),
+            Halt::Failed(error) => Ok(self.instead(kind, Some(error), windows)),
+        }
+    }
+
+    /// What is done instead of using the index that is a `kind`.
+    fn instead(&mut self, kind: FourCc, error: Option<ReadError>, windows: &Windows) -> Stage {
+        self.movie.index_faults.push(IndexFault { kind, error });
+        if kind == SIDX {
+            Stage::RandomAccess
+        } else {
+            Stage::Scan(self.scan(windows))
+        }
+    }
+
+    /// Gives the tracks their indexes.
+    fn adopt(&mut self, indexed: Vec<(FragmentIndex, FragmentLayout)>) {
+        let heads = heads(&indexed);
+        for (track, (index, layout)) in self.movie.tracks.iter_mut().zip(indexed) {
+            track.fragment_heads = Arc::clone(&heads);
+            track.fragments_end = index.end;
+            track.index = Some(index);
+            track.fragments = Some(layout);
+        }
     }
 
     fn scan(&self, windows: &Windows) -> Scan {
@@ -102,10 +137,7 @@ impl Indexer {
     }
 
     fn take_movie(&mut self) -> Movie {
-        Movie {
-            tracks: std::mem::take(&mut self.movie.tracks),
-            refused: std::mem::take(&mut self.movie.refused),
-        }
+        std::mem::take(&mut self.movie)
     }
 }
 

@@ -176,8 +176,8 @@ fn stated_time(traf: &BoxBytes) -> Result<Option<StatedTime>, ReadError> {
         match &child.kind() {
             b"tfdt" => {
                 let mut full = child.full()?;
-                let time = full.fields.by_version(full.version)?;
-                let time = i64::try_from(time).map_err(|_| child.bad("its time is beyond 63 bits"))?;
+                // What starts before the movie does, as priming may, has a wrapped negative time.
+                let time = full.fields.by_version(full.version)?.cast_signed();
                 return Ok(Some(StatedTime::Decode(time)));
             }
             b"uuid" if child.payload.starts_with(&TFXD) => {

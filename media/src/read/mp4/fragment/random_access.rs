@@ -2,12 +2,16 @@
 //! the end of a file.
 
 use super::calibration::{RawEntry, RawIndex};
+use crate::codec::FourCc;
 use crate::read::mp4::boxes::{BoxBytes, Fields};
 use crate::read::mp4::windows::{Halt, Windows};
 use crate::read::mp4::{Movie, ReadError};
 
 /// Bytes asked for at the end of a file: an `mfra` of an hour or two is whole in it.
 const ASK: u64 = 64 << 10;
+
+/// The type of the box.
+pub(super) const MFRA: FourCc = FourCc(*b"mfra");
 
 /// Size of an `mfro` (§8.8.11).
 const OFFSET_BOX_SIZE: u64 = 16;
@@ -24,8 +28,12 @@ pub(super) fn read(windows: &Windows, movie: &Movie) -> Result<Option<Vec<RawInd
     // Most are whole in what has been read; a longer one is asked for at once.
     let size = windows.file_size.saturating_sub(start).min(SIZE_MAX);
     let header = windows.header(start, size)?;
-    let Some(header) = header.filter(|header| header.kind.0 == *b"mfra") else {
-        return Ok(None);
+    let Some(header) = header.filter(|header| header.kind == MFRA) else {
+        return Err(Halt::Failed(ReadError::BadValue {
+            kind: FourCc(*b"mfro"),
+            offset: windows.file_size.saturating_sub(OFFSET_BOX_SIZE),
+            reason: "there is no mfra where it points at",
+        }));
     };
     let mfra = windows.whole(header, SIZE_MAX)?;
     let mut tracks = vec![None; movie.tracks.len()];

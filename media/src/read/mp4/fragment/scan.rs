@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::calibration::{clock, head_size};
 use super::moof::{self, Moof};
+use super::random_access::MFRA;
+use crate::read::mp4::boxes::BoxHeader;
 use crate::read::mp4::windows::{Halt, Windows};
 use crate::read::mp4::{MovieTrack, ReadError};
 use crate::sample::{FragmentLayout, Sample};
@@ -67,7 +69,7 @@ impl Scan {
 
     /// Reads on to the end of the file.
     pub(super) fn advance(&mut self, windows: &Windows) -> Result<(), Halt> {
-        while let Some(header) = windows.header(self.at, self.ask)? {
+        while let Some(header) = self.next(windows)? {
             if header.kind == moof::MOOF {
                 let found = windows.whole(header, moof::SIZE_MAX)?;
                 self.bytes += header.size();
@@ -89,6 +91,19 @@ impl Scan {
             self.choose_ask();
         }
         Ok(())
+    }
+
+    /// The next box; `None` behind the last fragment.
+    fn next(&self, windows: &Windows) -> Result<Option<BoxHeader>, Halt> {
+        match windows.header(self.at, self.ask) {
+            // The index behind the fragments is not needed here, whatever size it states.
+            Err(Halt::Failed(ReadError::BoxBeyondEnd { kind, .. } | ReadError::BoxTooSmall { kind, .. }))
+                if kind == MFRA =>
+            {
+                Ok(None)
+            }
+            header => header,
+        }
     }
 
     /// What to ask for at the next box, by the fragments so far.
