@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,7 @@ pub(super) struct Title {
     /// By [`FileIndex`].
     pub(super) files: Vec<SourceFile>,
     pub(super) presentation: Presentation,
-    /// Texts, and parts of them, that were left out, and why.
+    /// Files, and parts of texts, that were left out, and why.
     pub(super) left_out: Vec<String>,
 }
 
@@ -317,6 +318,7 @@ fn read_manifest(path: &Path) -> anyhow::Result<Found> {
     let images = NamedImages::take(&mut manifest.tracks);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut found = Found::default();
+    let mut missing = None;
     let mut indexes: HashMap<String, usize> = HashMap::new();
     for reference in &manifest.tracks {
         let index = match indexes.get(&reference.src) {
@@ -334,6 +336,12 @@ fn read_manifest(path: &Path) -> anyhow::Result<Found> {
                     // A title without one of its texts is still one.
                     Err(error) if reference.kind == MediaKind::Text => {
                         found.left_out.push(format!("text left out: {error:#}"));
+                        continue;
+                    }
+                    // Nor is it none without one of its renditions.
+                    Err(error) if is_absent(&error) => {
+                        found.left_out.push(format!("rendition left out: {error:#}"));
+                        missing.get_or_insert(error);
                         continue;
                     }
                     Err(error) => return Err(error.context(path.display().to_string())),
@@ -355,9 +363,23 @@ fn read_manifest(path: &Path) -> anyhow::Result<Found> {
             Content::Text(..) | Content::Image => {}
         }
     }
+    if let (true, Some(error)) = (found.sources.is_empty(), missing) {
+        return Err(error.context(path.display().to_string()));
+    }
     found.images = images;
     found.manifest = manifest;
     Ok(found)
+}
+
+/// Whether a file is not there, or may not be read: what an origin leaves out.
+fn is_absent(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+        )
+    })
 }
 
 fn read_file(path: &Path) -> anyhow::Result<Found> {

@@ -57,7 +57,7 @@ async fn inspect_shows_tracks_codecs_and_the_grid() {
 }
 
 #[tokio::test]
-async fn inspect_shows_texts_and_why_one_is_left_out() {
+async fn inspect_shows_texts_and_why_one_or_a_rendition_is_left_out() {
     let folder = tempfile::TempDir::new().unwrap();
     for entry in std::fs::read_dir(sample()).unwrap() {
         let path = entry.unwrap().path();
@@ -65,7 +65,8 @@ async fn inspect_shows_texts_and_why_one_is_left_out() {
     }
     let ism = folder.path().join(TITLE);
     let manifest = std::fs::read_to_string(&ism).unwrap();
-    let more = "<textstream src=\"bad.vtt\"/><textstream src=\"missing.srt\"/><textstream src=\"odd.vtt\"/></switch>";
+    let more = "<textstream src=\"bad.vtt\"/><textstream src=\"missing.srt\"/><textstream src=\"odd.vtt\"/>\
+                <video src=\"gone.mp4\" systemBitrate=\"1000\"/></switch>";
     std::fs::write(&ism, manifest.replace("</switch>", more)).unwrap();
     std::fs::write(folder.path().join("bad.vtt"), "<html>").unwrap();
     let odd = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nFine\n\n00:00:05.000 --> 00:00:04.000\nBackwards\n";
@@ -81,6 +82,8 @@ async fn inspect_shows_texts_and_why_one_is_left_out() {
         "(text): line 1: the first line is not WEBVTT",
         "text left out:",
         "missing.srt",
+        "rendition left out:",
+        "gone.mp4",
         "odd.vtt: left out of the text: line 6: it ends before it starts",
     ] {
         assert!(report.contains(words), "{words} is not in\n{report}");

@@ -84,10 +84,21 @@ enum Content {
 #[derive(Default)]
 struct Found {
     files: Vec<(File, SourceObject, Content)>,
-    /// Files of texts and thumbnails that are not to be had.
+    /// Files that are not to be had.
     absent: Vec<String>,
+    /// Why the first of them with pictures or sound is not.
+    missing: Option<LoadError>,
     /// Thumbnails in files of their own.
     images: Vec<Images>,
+}
+
+impl Found {
+    /// Why there is nothing to serve, when all files with pictures or sound are missing.
+    fn nothing(&mut self) -> Option<LoadError> {
+        let is_movie = |content: &Content| matches!(content, Content::Movie(_));
+        let has_movie = self.files.iter().any(|(_, _, content)| is_movie(content));
+        self.missing.take().filter(|_| !has_movie)
+    }
 }
 
 impl Loader {
@@ -115,6 +126,9 @@ impl Loader {
         let packaging = self.packaging.of_manifest(&manifest);
         let images = self.images(title, &mut manifest, tally).await?;
         let mut found = self.find(title, &manifest, &budget, tally).await?;
+        if let Some(error) = found.nothing() {
+            return Err(error);
+        }
         let absent = images.iter().filter_map(Images::absent);
         found.absent.extend(absent.map(str::to_owned));
         found.images = images;
@@ -145,10 +159,14 @@ impl Loader {
                     found.files.push((file, object, Content::Text(format, bytes)));
                 }
                 Ok((object, content)) => found.files.push((file, object, content)),
-                // A title without one of its texts is still one.
-                Err(LoadError::File(reason)) if file.is_text() => {
+                // A title without one of its files is still one. A store that fails says
+                // nothing of what it has.
+                Err(LoadError::File(reason)) => {
                     let object = file.object.as_str();
-                    tracing::warn!(title, object, %reason, "text left out");
+                    tracing::warn!(title, object, %reason, "file left out");
+                    if !file.is_text() {
+                        found.missing.get_or_insert(LoadError::File(reason));
+                    }
                     found.absent.push(file.object);
                 }
                 Err(error) => return Err(error),
@@ -192,6 +210,9 @@ impl Loader {
         let mut record = Record::load(self.indexes.as_ref(), object).await;
         let movie = movie::read(object, opened, &mut record, budget, tally).await?;
         record.keep();
+        for fault in &movie.index_faults {
+            tracing::warn!(object = object.name(), %fault, "index of fragments not used");
+        }
         Ok(movie)
     }
 

@@ -172,6 +172,12 @@ impl Title {
         self.absent.iter().map(String::as_str)
     }
 
+    /// Whether a file that its server manifest names is not to be had.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        !self.absent.is_empty()
+    }
+
     /// When its load began: what it knows of the store is not older.
     pub(super) fn loaded(&self) -> Instant {
         self.freshness.loaded()

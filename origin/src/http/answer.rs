@@ -75,7 +75,8 @@ pub(super) fn representation_headers(
     if let Some(modified) = validators.last_modified() {
         headers.insert(LAST_MODIFIED, modified);
     }
-    let kept = if resource.is_manifest() {
+    // With a file that it lacks, the title may be cut elsewhere.
+    let kept = if resource.is_manifest() || title.is_incomplete() {
         &cache_control.manifests
     } else {
         &cache_control.segments

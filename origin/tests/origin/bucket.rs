@@ -10,7 +10,7 @@ use strata_origin::source::{S3Config, S3Source};
 use strata_s3_server::{Effect, Ending, Fault, Operation, Server};
 
 use crate::answers::{a_later_segment, a_segment};
-use crate::rig::{Rig, sample};
+use crate::rig::{Answer, Rig, sample};
 
 pub const BUCKET: &str = "titles";
 
@@ -113,6 +113,67 @@ async fn a_store_that_is_down_is_503_and_can_be_retried() {
     }
     bucket.server.faults().clear(fault);
     assert_eq!(bucket.rig.get("/harbour.ism/.mpd").await.status, 200);
+}
+
+/// The tokens of the tracks that the sample's master playlist lists.
+async fn offered(bucket: &BucketRig) -> Vec<String> {
+    let master = bucket.rig.get("/harbour.ism/.m3u8").await;
+    assert_eq!(master.status, 200, "{}", master.text());
+    bucket.rig.tracks("/harbour.ism/.m3u8").await
+}
+
+#[tokio::test]
+async fn a_title_without_one_of_its_files_is_served_until_the_file_is_there() {
+    let bucket = start("titles:\n  ttl: 0s\n").await;
+    let whole = offered(&bucket).await;
+    let store = bucket.server.store();
+    let file = std::fs::read(sample().join("harbour-360.mp4")).unwrap();
+    let etag = |answer: &Answer| answer.header("etag").to_owned();
+    assert!(store.delete(BUCKET, "harbour-360.mp4"));
+    let smaller = offered(&bucket).await;
+    assert_eq!(smaller.len(), whole.len() - 1, "{smaller:?}");
+    assert!(smaller.iter().all(|name| whole.contains(name)), "{smaller:?}");
+    let mpd = bucket.rig.get("/harbour.ism/.mpd").await;
+    let segment = bucket.rig.get(&a_segment(&bucket.rig).await).await;
+    assert_eq!(segment.header("cache-control"), mpd.header("cache-control"));
+    store.put(BUCKET, "harbour-360.mp4", file);
+    assert_eq!(offered(&bucket).await, whole);
+    let whole_mpd = bucket.rig.get("/harbour.ism/.mpd").await;
+    assert_ne!(etag(&whole_mpd), etag(&mpd));
+    let segment = bucket.rig.get(&a_segment(&bucket.rig).await).await;
+    assert_ne!(segment.header("cache-control"), mpd.header("cache-control"));
+}
+
+#[tokio::test]
+async fn a_title_without_any_of_its_files_is_502() {
+    let bucket = start("").await;
+    for name in std::fs::read_dir(sample()).unwrap() {
+        let name = name.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".mp4") {
+            bucket.server.store().delete(BUCKET, &name);
+        }
+    }
+    let answer = bucket.rig.get("/harbour.ism/.mpd").await;
+    assert_eq!(answer.status, 502);
+    assert_eq!(answer.header("x-strata-fault"), "source");
+}
+
+#[tokio::test]
+async fn a_store_that_fails_for_one_file_makes_no_smaller_title() {
+    for (effect, status) in [
+        (Effect::slow_down(), 503),
+        (Effect::internal_error(), 503),
+        (Effect::Delay(Duration::from_secs(30)), 504),
+    ] {
+        let bucket = start("store:\n  attempt_timeout: 200ms\n  attempts: 1\n").await;
+        let fault = on_gets(effect).under("titles/harbour-360.mp4");
+        let fault = bucket.server.faults().inject(fault);
+        assert_eq!(bucket.rig.get("/harbour.ism/.mpd").await.status, status);
+        bucket.server.faults().clear(fault);
+        let whole = offered(&bucket).await;
+        assert!(whole.iter().any(|name| name.contains("video")), "{whole:?}");
+        assert_eq!(bucket.rig.get("/harbour.ism/.mpd").await.status, 200);
+    }
 }
 
 #[tokio::test]
