@@ -3,6 +3,11 @@
 use std::path::Path;
 use std::process::{Command as BlockingCommand, Output, Stdio};
 
+use bytes::Bytes;
+use strata_media::read::mp4::{Reader, Step};
+
+use crate::film::MadeTrack;
+use crate::progressive::{self, Progressive};
 use crate::support::node::strata;
 use crate::support::{Client, Node, sample};
 
@@ -150,6 +155,51 @@ async fn what_will_hurt_is_told_with_numbers() {
         assert!(told.contains(words), "{words} is not in\n{told}");
     }
     assert!(!told.contains("even.mp4: its index"), "{told}");
+}
+
+/// The first track of a file of the sample, as track `id` of a file to be made.
+fn track(name: &str, id: u32) -> MadeTrack {
+    let file = Bytes::from(std::fs::read(sample().join(name)).unwrap());
+    let mut reader = Reader::new(file.len() as u64);
+    let mut step = reader.step(None).unwrap();
+    while let Step::Need(range) = step {
+        let wanted = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+        step = reader.step(Some(file.slice(wanted))).unwrap();
+    }
+    let Step::Done(movie) = step else {
+        panic!("{step:?}")
+    };
+    MadeTrack::copied(&movie.tracks[0], &file, id)
+}
+
+#[tokio::test]
+async fn tracks_of_a_file_that_lie_apart_are_told_with_numbers() {
+    let tracks = [track("harbour-144.mp4", 1), track("harbour-eng.mp4", 2)];
+    for is_apart in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let form = Progressive {
+            is_apart,
+            ..Progressive::default()
+        };
+        std::fs::write(folder.path().join("film.mp4"), progressive::write(&tracks, &form)).unwrap();
+        for arguments in [
+            &["ism", "create", "-o", "film.ism", "film.mp4"][..],
+            &["inspect", "film.mp4"],
+        ] {
+            let output = run(folder.path(), arguments).await;
+            let told = text(&output.stdout) + &text(&output.stderr);
+            assert!(output.status.success(), "{told}");
+            let line = told
+                .lines()
+                .find(|line| line.contains("what plays together lies apart"));
+            assert_eq!(line.is_some(), is_apart, "{told}");
+            let Some(line) = line else { continue };
+            // Each segment spans almost the whole file, of some eight of them.
+            let (_, ratio) = line.split_once("bytes of media, ").unwrap();
+            let ratio: f64 = ratio.split(' ').next().unwrap().parse().unwrap();
+            assert!((3.0..9.0).contains(&ratio), "{line}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,16 @@ mod command_line;
 mod configuration;
 mod documentation;
 mod failover;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "made for small files, in another test binary"
+)]
+#[path = "../../media/tests/fragments/film.rs"]
+mod film;
 mod http_semantics;
 mod identical;
 mod ism;
@@ -26,6 +36,14 @@ mod load;
 mod package;
 mod packets;
 mod players;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    reason = "made for small files, in another test binary"
+)]
+#[path = "../../media/tests/fragments/progressive.rs"]
+mod progressive;
 mod soak;
 mod store_faults;
 mod texts;
