@@ -17,6 +17,7 @@
 
 mod damaged;
 mod edits;
+#[allow(dead_code, reason = "this test binary uses a part of it")]
 mod film;
 mod forms;
 mod made;

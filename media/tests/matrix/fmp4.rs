@@ -10,6 +10,6 @@ pub fn compare(title: &Title, times: Times) {
         std::fs::write(&out, support::output(track, title.files())).unwrap();
         let source = title.packets_of_source(index);
         let output = support::packets(&out, "0:0");
-        support::compare_packets(track, &output, &title.packets_of_source(index), times);
+        support::compare_packets(track, &output, &source, times);
     }
 }
