@@ -171,7 +171,11 @@ impl fmt::Display for Filter {
         match self {
             Self::Any(filters) => joined(f, filters, "||", |_| false),
             Self::All(filters) => joined(f, filters, "&&", Self::is_alternative),
-            Self::Not(filter) => write!(f, "!({filter})"),
+            // No more levels than were parsed: what is displayed can be parsed too.
+            Self::Not(filter) => match **filter {
+                Self::Any(_) | Self::All(_) => write!(f, "!({filter})"),
+                _ => write!(f, "!{filter}"),
+            },
             Self::Number {
                 property,
                 comparison,

@@ -46,22 +46,28 @@ const NAMES: &str = "`!`, `(` or one of type, trackID, trackName, systemBitrate,
 
 pub(super) fn parse(expression: &str) -> Result<Filter, FilterError> {
     let error = |position, reason| FilterError { position, reason };
-    if let Some((length, _)) = expression.char_indices().nth(EXPRESSION_LENGTH_MAX) {
-        let position = expression.get(..length).map_or(0, |text| text.chars().count());
-        let reason = format!("an expression has at most {EXPRESSION_LENGTH_MAX} characters");
-        return Err(error(position, reason));
-    }
+    let limit = |expression: &str| {
+        let reason = || format!("an expression has at most {EXPRESSION_LENGTH_MAX} characters");
+        match expression.chars().nth(EXPRESSION_LENGTH_MAX) {
+            Some(_) => Err(error(EXPRESSION_LENGTH_MAX, reason())),
+            None => Ok(()),
+        }
+    };
+    limit(expression)?;
     let input = Input {
         input: expression,
         state: 0,
     };
     let end = expected(eof, "`&&`, `||` or the end");
     let mut whole = terminated(any_of, (multispace0, cut_err(end)));
-    whole.parse(input).map_err(|failure| {
+    let filter = whole.parse(input).map_err(|failure| {
         let rest = expression.get(failure.offset()..).unwrap_or_default();
         let position = expression.chars().count() - rest.chars().count();
         error(position, reason(rest, failure.inner()))
-    })
+    })?;
+    // URLs carry it as it is displayed, which escapes and quotes may have made longer.
+    limit(&filter.to_string())?;
+    Ok(filter)
 }
 
 /// What was found at the start of `rest`, and what is expected.

@@ -24,9 +24,13 @@ fn expressions_are_read() {
     );
     check(
         "!(channels>2)&&(type != 'video' || maxwidth >= \"1280\")",
-        "!(channels>2)&&(type!=\"video\"||MaxWidth>=1280)",
+        "!channels>2&&(type!=\"video\"||MaxWidth>=1280)",
     );
-    check("!!type=='audio'", "!(!(type==\"audio\"))");
+    check(
+        "!( (channels>2 && channels<6) || !(type=='video') )",
+        "!(channels>2&&channels<6||!type==\"video\")",
+    );
+    check("!!type=='audio'", "!!type==\"audio\"");
     check("trackName=='it\\'s \"a\\\\'", "trackName==\"it's \\\"a\\\\\"");
     check("trackName==1080", "trackName==\"1080\"");
     check(
@@ -55,6 +59,9 @@ fn a_mistake_has_its_place_and_what_was_expected() {
     check_refused("trackName==\"\u{e9}\u{1f600}\"&&x", 17, "one of type");
     let long = format!("trackName==\"{}\"", "x".repeat(EXPRESSION_LENGTH_MAX));
     check_refused(&long, EXPRESSION_LENGTH_MAX, "at most 2048");
+    // Each of these quotes is escaped where the filter is written into URLs.
+    let quotes = format!("trackName=='{}'", "\"".repeat(1500));
+    check_refused(&quotes, EXPRESSION_LENGTH_MAX, "at most 2048");
 }
 
 #[test]
@@ -65,6 +72,8 @@ fn nesting_has_a_limit() {
     check_refused(&"!".repeat(1000), NESTING_MAX + 1, "32 levels");
     let reason = format!("at most {NESTING_MAX} levels");
     check_refused(&nested(1000), NESTING_MAX + 1, &reason);
+    let negations = format!("{}channels>2", "!".repeat(NESTING_MAX));
+    check(&negations, &negations);
     // Levels that were left again do not count.
     check(
         &["(type=='audio')"; 100].join("||"),
