@@ -4,6 +4,7 @@ mod folder;
 mod names;
 mod progress;
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,10 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use http_body_util::BodyExt as _;
+use strata_media::manifest::left_out;
 use strata_media::shape::{Shape, Suffix};
 use strata_node::config::{Document, Override, Value as _};
+use strata_origin::asset::Title;
 use strata_origin::http::Front;
 use strata_origin::{InProcess, OriginConfig, Place};
 
@@ -93,6 +96,16 @@ impl Format {
         (name, format!("{path}{suffix}"))
     }
 
+    /// What [`left_out`] calls it.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Dash => "dash",
+            Self::Hls => "hls",
+            Self::HlsTs => "hls_ts",
+            Self::Smooth => "smooth",
+        }
+    }
+
     fn hls_segments(self) -> &'static str {
         match self {
             Self::HlsTs => "ts",
@@ -127,6 +140,7 @@ async fn package(arguments: &Arguments, shape: &Shape) -> anyhow::Result<()> {
     let origin = InProcess::new(&config(arguments)?, source)?;
     let loaded = origin.title(name).await;
     let loaded = loaded.with_context(|| title.display().to_string())?;
+    tell_left_out(&loaded, arguments.format);
     let folder = Folder::open(&arguments.output, arguments.force)?;
     let mut packaging = Packaging {
         front: origin.front(),
@@ -136,6 +150,20 @@ async fn package(arguments: &Arguments, shape: &Shape) -> anyhow::Result<()> {
     };
     let (manifest, reference) = arguments.format.manifest(loaded.stem(), &shape.suffix());
     packaging.everything(&manifest, &reference).await
+}
+
+/// Says which tracks will not be in what is written, and why.
+fn tell_left_out(title: &Title, format: Format) {
+    let presentation = title.presentation();
+    let skipped = presentation.skipped.iter().map(ToString::to_string);
+    let left_out = left_out(presentation, title.smooth())
+        .into_iter()
+        .filter(|left_out| left_out.format == format.code())
+        .map(|left_out| format!("{}: {}", left_out.track, left_out.reason));
+    for reason in skipped.chain(left_out) {
+        // Nobody reads it when stderr is closed.
+        let _ = writeln!(io::stderr(), "left out: {reason}");
+    }
 }
 
 /// The configuration of an origin that serves as one of its own would by default.

@@ -12,7 +12,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 pub const PATH_BYTES_MAX: usize = 1024;
 
 /// Suffixes that make a path segment a title.
-const TITLE_SUFFIXES: [&str; 8] = [".ism", ".mp4", ".m4v", ".mov", ".ismv", ".isma", ".cmfv", ".cmfa"];
+const TITLE_SUFFIXES: [&str; 9] = [
+    ".ism", ".mp4", ".m4v", ".m4a", ".mov", ".ismv", ".isma", ".cmfv", ".cmfa",
+];
 
 /// Bytes that [`TitlePath`] percent-encodes when it is displayed: all that RFC 3986 §3.3 does not let stand in a path.
 const ENCODED: &AsciiSet = &CONTROLS

@@ -209,3 +209,23 @@ async fn a_failure_says_why_and_leaves_no_manifest() {
         assert_eq!(files(folder.path()).len(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_file_of_sound_is_a_title_and_what_a_format_cannot_carry_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tone.m4a");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args([
+        "-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=d=2", "-c:a", "libopus", "-f", "mp4",
+    ]);
+    assert!(ffmpeg.arg(&path).status().await.unwrap().success());
+    for (format, code) in [("dash", 0), ("hls-ts", 1)] {
+        let mut command = strata();
+        command.args(["package", "--format", format, "--output"]);
+        command.arg(folder.path().join(format)).arg(&path);
+        let output = command.stderr(Stdio::piped()).output().await.unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert_eq!(told.contains("left out: audio="), code == 1, "{told}");
+    }
+}
