@@ -94,6 +94,7 @@ impl TableLayout {
             sample: 0,
             decode_time: 0,
             place,
+            chunk: None,
         };
         walk.starting_at(start)
     }
@@ -133,6 +134,17 @@ pub struct TableWalk {
     sample: u32,
     decode_time: i64,
     place: TablePlace,
+    chunk: Option<Chunk>,
+}
+
+/// The chunk at hand: what its entries in `stsc` and `stco` say.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    sample_count: u32,
+    /// In the file.
+    offset: u64,
+    /// 0-based sample entry of its samples.
+    entry: u32,
 }
 
 impl TableWalk {
@@ -152,6 +164,7 @@ impl TableWalk {
     pub fn starting_at(mut self, cursor: Cursor) -> Self {
         self.sample = cursor.sample;
         self.decode_time = cursor.decode_time;
+        self.chunk = None;
         match cursor.place {
             Place::Tables(place) => self.place = place,
             Place::Fragment(_) => self.sample = self.layout.sample_count,
@@ -239,6 +252,11 @@ impl TableWalk {
     /// Moves on to the chunk of the next sample; its file offset and the
     /// 0-based sample entry its samples use.
     fn enter_chunk(&mut self) -> Result<(u64, u32), TableError> {
+        if let Some(chunk) = self.chunk
+            && self.place.chunk_samples_used < chunk.sample_count
+        {
+            return Ok((chunk.offset, chunk.entry));
+        }
         let sample = self.sample;
         loop {
             let stsc = &self.tables.stsc;
@@ -253,7 +271,13 @@ impl TableWalk {
                     sample,
                 };
                 let offset = self.tables.chunks.wide(self.place.chunk).ok_or(missing)?;
-                return Ok((offset, self.entry(description)?));
+                let entry = self.entry(description)?;
+                self.chunk = Some(Chunk {
+                    sample_count: samples_per_chunk,
+                    offset,
+                    entry,
+                });
+                return Ok((offset, entry));
             }
             if self.place.chunk >= self.layout.chunks.count {
                 return Err(TableError::Missing {

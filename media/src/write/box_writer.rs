@@ -1,25 +1,25 @@
 //! Boxes written in one go: sizes are filled in when a box is closed.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 /// A growing file of nested boxes.
 #[derive(Debug, Default)]
 pub(super) struct BoxWriter {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
 }
 
 impl BoxWriter {
     pub(super) fn with_capacity(size: usize) -> Self {
         Self {
-            bytes: BytesMut::with_capacity(size),
+            bytes: Vec::with_capacity(size),
         }
     }
 
     /// Writes a box of type `kind` around what `content` writes.
     pub(super) fn write(&mut self, kind: &[u8; 4], content: impl FnOnce(&mut Self)) {
         let start = self.bytes.len();
-        self.bytes.put_u32(0);
-        self.bytes.put_slice(kind);
+        self.u32(0);
+        self.slice(kind);
         content(self);
         // A head holds at most 16 bytes a sample of one segment.
         let size = u32::try_from(self.bytes.len() - start).unwrap_or(u32::MAX);
@@ -35,23 +35,23 @@ impl BoxWriter {
     }
 
     pub(super) fn u16(&mut self, value: u16) {
-        self.bytes.put_u16(value);
+        self.slice(&value.to_be_bytes());
     }
 
     pub(super) fn u32(&mut self, value: u32) {
-        self.bytes.put_u32(value);
+        self.slice(&value.to_be_bytes());
     }
 
     pub(super) fn u64(&mut self, value: u64) {
-        self.bytes.put_u64(value);
+        self.slice(&value.to_be_bytes());
     }
 
     pub(super) fn slice(&mut self, bytes: &[u8]) {
-        self.bytes.put_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
     }
 
     pub(super) fn zeros(&mut self, count: usize) {
-        self.bytes.put_bytes(0, count);
+        self.bytes.resize(self.bytes.len().saturating_add(count), 0);
     }
 
     /// Writes the head of an `mdat` around `size` bytes that follow; its length.
@@ -81,6 +81,6 @@ impl BoxWriter {
     }
 
     pub(super) fn finish(self) -> Bytes {
-        self.bytes.freeze()
+        self.bytes.into()
     }
 }

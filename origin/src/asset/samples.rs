@@ -67,9 +67,20 @@ pub(crate) async fn read_ranges(
     ranges: Vec<Range<u64>>,
     tally: &Arc<Tally>,
 ) -> Result<Vec<Bytes>, SourceError> {
+    let at_hand: Vec<_> = ranges.iter().map(|range| object.at_hand(range, tally)).collect();
     let reads: Vec<_> = ranges
         .into_iter()
-        .map(|range| object.read(range, tally))
+        .zip(&at_hand)
+        .filter(|(_, bytes)| bytes.is_none())
+        .map(|(range, _)| object.read(range, tally))
         .collect();
-    stream::iter(reads).buffered(TABLE_READS).try_collect().await
+    let mut read = Vec::new();
+    if !reads.is_empty() {
+        read = stream::iter(reads).buffered(TABLE_READS).try_collect().await?;
+    }
+    let mut read = read.into_iter();
+    Ok(at_hand
+        .into_iter()
+        .filter_map(|bytes| bytes.or_else(|| read.next()))
+        .collect())
 }

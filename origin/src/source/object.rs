@@ -172,8 +172,7 @@ impl SourceObject {
             let reason = format!("bytes {range:?} of an object of {} bytes", self.inner.meta.size);
             return Err(SourceError::new(self.name(), SourceFault::broken(reason)));
         }
-        if let Some(bytes) = self.within_head(&range) {
-            tally.looked(Outcome::Hit);
+        if let Some(bytes) = self.at_hand(&range, tally) {
             return Ok(bytes);
         }
         let last = range.end.saturating_sub(1) / self.chunk_size().max(1);
@@ -191,6 +190,20 @@ impl SourceObject {
             joined.extend_from_slice(&self.piece(&piece, last, tally).await?);
         }
         Ok(joined.freeze())
+    }
+
+    /// Bytes `range`, if they are in memory in one piece.
+    #[must_use]
+    pub fn at_hand(&self, range: &Range<u64>, tally: &Tally) -> Option<Bytes> {
+        let bytes = self.within_head(range).or_else(|| {
+            let piece = self.pieces(range.clone()).next()?;
+            if piece.offset_end() != range.end {
+                return None;
+            }
+            piece.cut(&self.cached_chunk(piece.chunk)?)
+        })?;
+        tally.looked(Outcome::Hit);
+        Some(bytes)
     }
 
     /// Cuts `range` where chunks meet.

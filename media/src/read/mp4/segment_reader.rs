@@ -127,6 +127,11 @@ impl<'t> SegmentReader<'t> {
                 }
             };
             match read {
+                // Nearly always the only part.
+                Ok(samples) if self.samples.is_empty() => {
+                    self.samples = samples;
+                    self.parts.pop_front();
+                }
                 Ok(samples) => {
                     self.samples.extend(samples);
                     self.parts.pop_front();
@@ -142,9 +147,11 @@ impl<'t> SegmentReader<'t> {
     fn finish(&mut self) -> Samples {
         let lead = self.track.samples.decode_lead;
         let mut samples = std::mem::take(&mut self.samples);
-        for sample in &mut samples {
-            sample.decode_time = sample.decode_time.saturating_sub(lead.into());
-            sample.composition_offset = sample.composition_offset.saturating_add(lead);
+        if lead != 0 {
+            for sample in &mut samples {
+                sample.decode_time = sample.decode_time.saturating_sub(lead.into());
+                sample.composition_offset = sample.composition_offset.saturating_add(lead);
+            }
         }
         self.track.edges(self.segment).cut(&mut samples);
         Samples(samples)
