@@ -21,7 +21,7 @@ pub use colour::Colour;
 pub use cue::{Cue, Element, NODE_DEPTH_MAX, Node, Tag, plain_text};
 pub use document::{Document, Region, TimestampMap};
 pub use placement::{Align, Line, LineAlign, Percent, Placement, PositionAlign, Writing};
-pub use segment_form::{HlsMedia, SegmentForm};
+pub use segment_form::{HlsMedia, HlsText, SegmentForm};
 pub use side_file::SideFile;
 pub use track::{TextOrigin, TextTrack};
 pub use traits::{TextForm, TextRole, TextTraits};

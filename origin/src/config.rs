@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use strata_cache::{DiskAdmission, DiskConfig, FillLimits};
 use strata_media::manifest::hls::ts::Streams;
-use strata_media::text::HlsMedia;
+use strata_media::text::{HlsMedia, HlsText};
 use strata_node::access_log::Destination;
 use strata_node::config::{ByteSize, Document, Mistakes, Section, Value};
 
@@ -388,6 +388,7 @@ fn titles(mut titles: Section<'_>, mut packaging: Section<'_>) -> CatalogConfig 
             addressing: default.addressing,
             hls_media: packaging.or("hls_segments", HlsSegments(default.hls_media)).0,
             hls_streams: packaging.or("hls_streams", HlsStreams(default.hls_streams)).0,
+            hls_text: packaging.or("hls_text", HlsTexts(default.hls_text)).0,
         },
     }
 }
@@ -466,6 +467,19 @@ impl Value for HlsStreams {
             "muxed" => Ok(Self(Streams::Muxed)),
             "demuxed" => Ok(Self(Streams::Demuxed)),
             _ => Err(format!("`{text}` is neither muxed nor demuxed")),
+        }
+    }
+}
+
+/// `fmp4` or `vtt`.
+struct HlsTexts(HlsText);
+
+impl Value for HlsTexts {
+    fn from_scalar(text: &str) -> Result<Self, String> {
+        match text {
+            "fmp4" => Ok(Self(HlsText::FragmentedMp4)),
+            "vtt" => Ok(Self(HlsText::WebVtt)),
+            _ => Err(format!("`{text}` is neither fmp4 nor vtt")),
         }
     }
 }

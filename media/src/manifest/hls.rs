@@ -4,7 +4,8 @@
 //! segments below `hls/`: `hls/film-video=401000.m4s` initializes,
 //! `hls/film-video=401000-1.m4s` is the first. Those of a text are WebVTT,
 //! `hls/film-textstream_eng=1000-1.webvtt`; beside transport streams they have
-//! another clock and stand where those do, beside the playlist. Key frames have a
+//! another clock and stand where those do, beside the playlist. Who asks for texts in
+//! fragmented MP4 ([`HlsText`]) is given the segments of DASH. Key frames have a
 //! folder of their own, `keyframes/`, and so have thumbnails. What differs for transport streams is in [`ts`].
 
 mod audio_group;
@@ -21,7 +22,7 @@ use std::fmt::Write as _;
 use crate::codec::{Codec, MediaKind};
 use crate::presentation::Presentation;
 use crate::shape::Suffix;
-use crate::text::HlsMedia;
+use crate::text::{HlsMedia, HlsText};
 use crate::track::Track;
 
 use super::escape::{path_segment, quoted_string};
@@ -31,7 +32,7 @@ use offer::Offer;
 pub use image_playlist::images;
 pub use key_frames::{has_key_frames, key_frames};
 pub use media_playlist::media;
-pub use text_playlist::text;
+pub use text_playlist::{text, text_fragments};
 
 /// `EXT-X-MAP` in playlists of whole segments needs it, `RFC 8216 §7`.
 const VERSION: u32 = 6;
@@ -51,19 +52,20 @@ pub fn allows(codec: Codec) -> bool {
 /// track with an audio group, or for each audio group when there is no video.
 #[must_use]
 pub fn master(presentation: &Presentation) -> String {
-    master_with(presentation, &presentation.suffix)
+    master_with(presentation, HlsText::default(), &presentation.suffix)
 }
 
-/// [`master`] with `suffix` behind every URI, which holds the presentation's own.
+/// [`master`] with texts in `texts`, and `suffix` behind every URI, which holds the
+/// presentation's own.
 #[must_use]
-pub fn master_with(presentation: &Presentation, suffix: &Suffix) -> String {
+pub fn master_with(presentation: &Presentation, texts: HlsText, suffix: &Suffix) -> String {
     let tracks = presentation.tracks.iter().enumerate();
     let renditions = tracks.filter_map(|(index, track)| Rendition::new(index, track));
     let renditions = renditions.filter(|rendition| allows(rendition.codec));
     let (videos, audio): (Vec<_>, Vec<_>) =
         renditions.partition(|rendition| rendition.kind() == MediaKind::Video);
     let groups = audio_group::groups(&audio);
-    let offer = Offer::of(presentation);
+    let offer = Offer::of(presentation, texts);
     let version = VERSION.max(offer.version());
     let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     let uri = |rendition: &Rendition<'_>| playlist_uri(&presentation.name, rendition.track, suffix);

@@ -12,6 +12,17 @@ pub enum SegmentForm {
     Ttml,
 }
 
+/// What the segments of texts come in that stand beside fragmented MP4 in HLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HlsText {
+    /// WebVTT, which every player reads.
+    #[default]
+    WebVtt,
+    /// Fragmented MP4 (`draft-pantos-hls-rfc8216bis §3.1.4`): the segments of DASH, `wvtt`
+    /// or `stpp`. A text that DASH has as one file comes in WebVTT all the same.
+    FragmentedMp4,
+}
+
 /// What the pictures and the sound of an HLS title come in: it tells on which
 /// clock text states its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@
 use strata_media::manifest::dash::Addressing;
 use strata_media::manifest::hls::ts::Streams;
 use strata_media::read::ism::ServerManifest;
-use strata_media::text::HlsMedia;
+use strata_media::text::{HlsMedia, HlsText};
 
 /// Server manifests that want a lower version of HLS than this were written for
 /// players without fragmented MP4: `EXT-X-MAP` in playlists of whole segments
@@ -20,6 +20,8 @@ pub struct Packaging {
     pub hls_media: HlsMedia,
     /// What stands together in transport streams. Default: muxed.
     pub hls_streams: Streams,
+    /// What texts beside fragmented MP4 come in. Default: WebVTT.
+    pub hls_text: HlsText,
 }
 
 impl Default for Packaging {
@@ -28,6 +30,7 @@ impl Default for Packaging {
             addressing: Addressing::Time,
             hls_media: HlsMedia::FragmentedMp4,
             hls_streams: Streams::Muxed,
+            hls_text: HlsText::WebVtt,
         }
     }
 }
@@ -35,7 +38,7 @@ impl Default for Packaging {
 impl Packaging {
     /// With what the metas of `manifest` want: `hls_client_manifest_version` below 6
     /// is transport streams, from 6 on fragmented MP4; `mpd_segment_template` is `time`
-    /// or `number`.
+    /// or `number`; `hls_text` is `fmp4` or `vtt`.
     #[must_use]
     pub fn of_manifest(self, manifest: &ServerManifest) -> Self {
         let version = manifest.meta("hls_client_manifest_version");
@@ -53,6 +56,11 @@ impl Packaging {
         Self {
             addressing,
             hls_media,
+            hls_text: match manifest.meta("hls_text").map(str::trim) {
+                Some("fmp4") => HlsText::FragmentedMp4,
+                Some("vtt") => HlsText::WebVtt,
+                _ => self.hls_text,
+            },
             ..self
         }
     }

@@ -65,7 +65,7 @@ pub(super) fn tags(list: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use strata_media::text::HlsMedia;
+    use strata_media::text::{HlsMedia, HlsText};
 
     use super::*;
 
@@ -89,6 +89,7 @@ mod tests {
         let tag = |fingerprint, resource, coding| Etag::new(fingerprint, resource, coding);
         let master = |is_default| Resource::Master {
             media: HlsMedia::FragmentedMp4,
+            texts: HlsText::default(),
             is_default,
         };
         let all = [

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::coding::{self, Coding};
 use super::fault::Fault;
-use super::query::suffix_for;
+use super::query::{suffix_for, suffix_for_texts};
 use super::route::Resource;
 use super::thumbnails::Thumbnail;
 use super::trick_play::TrickPlay;
@@ -98,14 +98,22 @@ fn render(title: &Title, resource: Resource) -> String {
     match resource {
         Resource::Mpd => dash::mpd(presentation),
         Resource::NumberedMpd => dash::mpd_with(presentation, Addressing::Number),
-        Resource::Master { media, is_default } => {
-            let suffix = if is_default {
-                presentation.suffix.clone()
-            } else {
-                suffix_for(media, &presentation.suffix)
-            };
+        Resource::Master {
+            media,
+            texts,
+            is_default,
+        } => {
+            let mut suffix = presentation.suffix.clone();
+            if !is_default {
+                suffix = suffix_for(media, &suffix);
+            }
             match media {
-                HlsMedia::FragmentedMp4 => hls::master_with(presentation, &suffix),
+                HlsMedia::FragmentedMp4 => {
+                    if texts != title.packaging().hls_text {
+                        suffix = suffix_for_texts(texts, &suffix);
+                    }
+                    hls::master_with(presentation, texts, &suffix)
+                }
                 HlsMedia::TransportStream => {
                     hls::ts::master(presentation, title.packaging().hls_streams, &suffix)
                 }

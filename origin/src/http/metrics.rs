@@ -75,7 +75,7 @@ impl From<Resource> for Kind {
             }
             Resource::ClientManifest => Self::ClientManifest,
             Resource::Text(text) => match text {
-                TextResource::Playlist { .. } => Self::MediaPlaylist,
+                TextResource::Playlist { .. } | TextResource::FragmentPlaylist { .. } => Self::MediaPlaylist,
                 TextResource::Init { .. } => Self::Init,
                 TextResource::Segment { .. } | TextResource::File { .. } | TextResource::Fragment { .. } => {
                     Self::Text

@@ -7,7 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use strata_media::manifest::dash::Addressing;
 use strata_media::shape::{Filter, Shape, Suffix, parse_moment};
-use strata_media::text::HlsMedia;
+use strata_media::text::{HlsMedia, HlsText};
 
 /// A query; `None` where it says nothing. Unknown parameters are let pass, among
 /// them `t`, which is for players: where in the title to start.
@@ -16,6 +16,9 @@ pub(super) struct Query {
     /// `hls_fmp4` or `hls_fmp4=true` wants fragmented MP4, `hls_fmp4=false`
     /// transport streams.
     pub(super) hls_media: Option<HlsMedia>,
+    /// `hls_text=fmp4` wants texts beside fragmented MP4 in it too, `hls_text=vtt` in
+    /// WebVTT.
+    pub(super) hls_text: Option<HlsText>,
     /// `mpd_segment_template=time` or `=number`.
     pub(super) addressing: Option<Addressing>,
     /// `filter=` leaves tracks out, `vbegin=` and `vend=` what plays before and behind.
@@ -46,6 +49,9 @@ impl Query {
                 ("hls_fmp4", "" | "true" | "1") => choices.hls_media = Some(HlsMedia::FragmentedMp4),
                 ("hls_fmp4", "false" | "0") => choices.hls_media = Some(HlsMedia::TransportStream),
                 ("hls_fmp4", _) => return Err(error("hls_fmp4", "it is true or false")),
+                ("hls_text", "fmp4") => choices.hls_text = Some(HlsText::FragmentedMp4),
+                ("hls_text", "vtt") => choices.hls_text = Some(HlsText::WebVtt),
+                ("hls_text", _) => return Err(error("hls_text", "it is fmp4 or vtt")),
                 ("mpd_segment_template", "time") => choices.addressing = Some(Addressing::Time),
                 ("mpd_segment_template", "number") => choices.addressing = Some(Addressing::Number),
                 ("mpd_segment_template", _) => {
@@ -130,6 +136,17 @@ fn error(parameter: &'static str, reason: &str) -> QueryError {
     }
 }
 
+/// As [`suffix_for`], of the playlists of texts that come in `texts`.
+pub(super) fn suffix_for_texts(texts: HlsText, suffix: &Suffix) -> Suffix {
+    suffix.and(
+        "hls_text",
+        match texts {
+            HlsText::FragmentedMp4 => "fmp4",
+            HlsText::WebVtt => "vtt",
+        },
+    )
+}
+
 /// What a master playlist puts behind the names of other playlists, so that they
 /// are of its kind and of the shape that `suffix` is for.
 pub(super) fn suffix_for(media: HlsMedia, suffix: &Suffix) -> Suffix {
@@ -177,6 +194,8 @@ mod tests {
     fn a_value_that_cannot_be_is_refused() {
         for query in [
             "hls_fmp4=maybe",
+            "hls_text",
+            "hls_text=srt",
             "mpd_segment_template",
             "a&mpd_segment_template=list",
         ] {
@@ -192,10 +211,15 @@ mod tests {
             let query = suffix.as_str().strip_prefix('?');
             let expected = Query {
                 hls_media: Some(media),
-                addressing: None,
                 shape,
+                ..Query::default()
             };
             assert_eq!(Query::parse(query).unwrap(), expected);
+        }
+        for texts in [HlsText::WebVtt, HlsText::FragmentedMp4] {
+            let suffix = suffix_for_texts(texts, &Suffix::default());
+            let query = suffix.as_str().strip_prefix('?');
+            assert_eq!(Query::parse(query).unwrap().hls_text, Some(texts));
         }
     }
 

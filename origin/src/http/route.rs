@@ -8,7 +8,7 @@ use strata_media::manifest::dash::Addressing;
 use strata_media::manifest::hls;
 use strata_media::manifest::smooth::FragmentRequest;
 use strata_media::smooth::{Fragment, Noun};
-use strata_media::text::{HlsMedia, TextForm};
+use strata_media::text::{HlsMedia, HlsText, TextForm};
 
 use super::hls::TsTracks;
 use super::query::Query;
@@ -55,9 +55,13 @@ pub(super) enum Resource {
     Mpd,
     /// The DASH manifest, in which they are named by their numbers.
     NumberedMpd,
-    /// The HLS multivariant playlist; `is_default` when the title offers this kind
-    /// of segments unasked.
-    Master { media: HlsMedia, is_default: bool },
+    /// The HLS multivariant playlist, with texts in `texts`; `is_default` when the title
+    /// offers this kind of segments unasked.
+    Master {
+        media: HlsMedia,
+        texts: HlsText,
+        is_default: bool,
+    },
     /// The HLS playlist of a track in fragmented MP4.
     MediaPlaylist { track: usize },
     /// The HLS playlist of a transport stream.
@@ -143,7 +147,7 @@ impl<'p> Route<'p> {
 
     /// Finds what the path means in `title`, with the choices of its query; `None`: the title lacks it.
     pub(super) fn resolve(&self, title: &Title, query: &Query) -> Option<Resource> {
-        if let Some(text) = TextResource::resolve(self, title, query.hls_media) {
+        if let Some(text) = TextResource::resolve(self, title, query) {
             return Some(Resource::Text(text));
         }
         let presentation = title.presentation();
@@ -153,7 +157,7 @@ impl<'p> Route<'p> {
                 Addressing::Time => Resource::Mpd,
                 Addressing::Number => Resource::NumberedMpd,
             }),
-            Self::Playlist { stem } => playlist(title, stem, query.hls_media),
+            Self::Playlist { stem } => playlist(title, stem, query),
             Self::Ts { stem } => {
                 let (stem, number) = numbered(stem)?;
                 let tracks = hls::ts::tracks_in(presentation, stem)?;
@@ -249,9 +253,15 @@ impl Resource {
         let (kind, track, segment) = match self {
             Self::Mpd => (0, 0, 0),
             Self::NumberedMpd => (12, 0, 0),
-            Self::Master { media, is_default } => {
+            Self::Master {
+                media,
+                texts,
+                is_default,
+            } => {
                 let is_ts = media == HlsMedia::TransportStream;
-                (1, usize::from(is_ts), usize::from(is_default))
+                let has_fragments = texts == HlsText::FragmentedMp4;
+                let kind = usize::from(is_ts) | usize::from(has_fragments) << 1;
+                (1, kind, usize::from(is_default))
             }
             Self::MediaPlaylist { track } => (2, track, 0),
             Self::Init { track } => (3, track, 0),
@@ -282,10 +292,11 @@ impl Resource {
 }
 
 /// Which playlist of `title` the name `stem` is for.
-fn playlist(title: &Title, stem: &str, stated: Option<HlsMedia>) -> Option<Resource> {
+fn playlist(title: &Title, stem: &str, query: &Query) -> Option<Resource> {
     let presentation = title.presentation();
     let default = title.packaging().hls_media;
-    let media = stated.unwrap_or(default);
+    let media = query.hls_media.unwrap_or(default);
+    let texts = texts_beside(media, title, query);
     if !text::is_offered(presentation, media) {
         return None;
     }
@@ -294,7 +305,11 @@ fn playlist(title: &Title, stem: &str, stated: Option<HlsMedia>) -> Option<Resou
         // not to be answered with something else.
         let is_title = stem == title.stem() || stem == presentation.name;
         let is_default = media == default;
-        return (is_title || !stem.contains('=')).then_some(Resource::Master { media, is_default });
+        return (is_title || !stem.contains('=')).then_some(Resource::Master {
+            media,
+            texts,
+            is_default,
+        });
     };
     match (media, tracks.as_slice()) {
         (HlsMedia::FragmentedMp4, [track]) => Some(Resource::MediaPlaylist { track: *track }),
@@ -302,6 +317,14 @@ fn playlist(title: &Title, stem: &str, stated: Option<HlsMedia>) -> Option<Resou
         _ => Some(Resource::TsPlaylist {
             tracks: TsTracks::new(presentation, &tracks)?,
         }),
+    }
+}
+
+/// What texts come in beside `media`.
+pub(super) fn texts_beside(media: HlsMedia, title: &Title, query: &Query) -> HlsText {
+    match media {
+        HlsMedia::FragmentedMp4 => query.hls_text.unwrap_or(title.packaging().hls_text),
+        HlsMedia::TransportStream => HlsText::WebVtt,
     }
 }
 

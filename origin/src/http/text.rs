@@ -7,12 +7,13 @@ use strata_media::codec::MediaKind;
 use strata_media::manifest::hls;
 use strata_media::presentation::Presentation;
 use strata_media::smooth::{Fragment, Noun};
-use strata_media::text::{HlsMedia, SegmentForm, TextForm, TextTrack};
+use strata_media::text::{HlsMedia, HlsText, SegmentForm, TextForm, TextTrack};
 use strata_media::text_segment::{self, Step, TextSegment};
 use strata_media::write::smooth;
 
 use super::fault::Fault;
-use super::route::{Route, numbered};
+use super::query::Query;
+use super::route::{Route, numbered, texts_beside};
 use crate::asset::{Title, read_ranges};
 use crate::source::Tally;
 
@@ -22,6 +23,8 @@ use crate::source::Tally;
 pub(super) enum TextResource {
     /// The HLS playlist beside media of this kind.
     Playlist { text: usize, media: HlsMedia },
+    /// The HLS playlist of its fragments, which are those of DASH.
+    FragmentPlaylist { text: usize },
     /// The initialization segment of DASH.
     Init { text: usize },
     /// A segment of DASH or HLS.
@@ -37,14 +40,17 @@ pub(super) enum TextResource {
 }
 
 impl TextResource {
-    /// What `route` means, if it is a text of `title`; `stated` is what the query says
-    /// of the segments of HLS.
-    pub(super) fn resolve(route: &Route<'_>, title: &Title, stated: Option<HlsMedia>) -> Option<Self> {
+    /// What `route` means, if it is a text of `title`, with the choices of its query.
+    pub(super) fn resolve(route: &Route<'_>, title: &Title, query: &Query) -> Option<Self> {
         let presentation = title.presentation();
         match *route {
             Route::Playlist { stem } => {
                 let text = text_in(presentation, stem)?;
-                let media = stated.unwrap_or(title.packaging().hls_media);
+                let media = query.hls_media.unwrap_or(title.packaging().hls_media);
+                let has_fragments = texts_beside(media, title, query) == HlsText::FragmentedMp4;
+                if has_fragments && segmented(presentation, text).is_some() {
+                    return Some(Self::FragmentPlaylist { text });
+                }
                 is_offered(presentation, media).then_some(Self::Playlist { text, media })
             }
             Route::Dash { stem } => {
@@ -89,18 +95,18 @@ impl TextResource {
 
     /// Whether it is a playlist.
     pub(super) fn is_manifest(self) -> bool {
-        matches!(self, Self::Playlist { .. })
+        matches!(self, Self::Playlist { .. } | Self::FragmentPlaylist { .. })
     }
 
     /// Whether it is made of the whole text, once for all who ask.
     pub(super) fn is_rendered(self) -> bool {
-        matches!(self, Self::Playlist { .. } | Self::File { .. })
+        self.is_manifest() || matches!(self, Self::File { .. })
     }
 
     /// Whether it consists of characters, which are worth compressing.
     pub(super) fn is_characters(self) -> bool {
         match self {
-            Self::Playlist { .. } | Self::File { .. } => true,
+            Self::Playlist { .. } | Self::FragmentPlaylist { .. } | Self::File { .. } => true,
             Self::Segment { form, .. } => matches!(form, SegmentForm::WebVtt(_)),
             Self::Init { .. } | Self::Fragment { .. } => false,
         }
@@ -110,6 +116,7 @@ impl TextResource {
     pub(super) fn numbers(self) -> (u8, usize, usize) {
         match self {
             Self::Playlist { text, media } => (40, text, usize::from(media == HlsMedia::TransportStream)),
+            Self::FragmentPlaylist { text } => (51, text, 0),
             Self::Init { text } => (41, text, 0),
             Self::Segment { text, segment, form } => {
                 let kind = match form {
@@ -136,7 +143,7 @@ impl TextResource {
     /// `Content-Type`: RFC 8216 §4 and §3.5, W3C WebVTT §9.1, TTML2 §F.1, RFC 4337.
     pub(super) fn content_type(self) -> &'static str {
         match self {
-            Self::Playlist { .. } => "application/vnd.apple.mpegurl",
+            Self::Playlist { .. } | Self::FragmentPlaylist { .. } => "application/vnd.apple.mpegurl",
             Self::Segment {
                 form: SegmentForm::WebVtt(_),
                 ..
@@ -163,6 +170,7 @@ impl TextResource {
         let text = |text: usize| presentation.texts.get(text);
         match self {
             Self::Playlist { text, media } => hls::text(presentation, text, media),
+            Self::FragmentPlaylist { text } => hls::text_fragments(presentation, text),
             Self::File {
                 text: index,
                 form: TextForm::TtmlFile,
@@ -176,7 +184,9 @@ impl TextResource {
     pub(super) async fn bytes(self, title: &Title, tally: &Arc<Tally>) -> Result<Bytes, Fault> {
         let text = |text: usize| title.presentation().texts.get(text).ok_or(Fault::Resource);
         match self {
-            Self::Playlist { .. } | Self::File { .. } => Err(Fault::Bug("what is rendered is not made")),
+            Self::Playlist { .. } | Self::FragmentPlaylist { .. } | Self::File { .. } => {
+                Err(Fault::Bug("what is rendered is not made"))
+            }
             Self::Init { text: index } => Ok(text_segment::init(text(index)?)),
             Self::Segment {
                 text: index,

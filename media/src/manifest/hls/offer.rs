@@ -4,7 +4,7 @@
 use crate::language;
 use crate::presentation::Presentation;
 use crate::shape::Suffix;
-use crate::text::{ClosedCaption, ClosedCaptions, TextRole, TextTrack};
+use crate::text::{ClosedCaption, ClosedCaptions, HlsText, TextRole, TextTrack};
 use crate::track::Bandwidth;
 
 use super::audio_group::yes_or_no;
@@ -21,11 +21,24 @@ pub(super) struct Offer {
     /// What the largest text takes.
     pub(super) bandwidth: Bandwidth,
     has_subtitles: bool,
+    /// RFC 6381, of texts in fragmented MP4. WebVTT is no media format to a browser, and
+    /// stands for nothing in `CODECS`.
+    pub(super) codecs: Vec<String>,
     closed_captions: ClosedCaptions,
 }
 
 impl Offer {
-    pub(super) fn of(presentation: &Presentation) -> Self {
+    pub(super) fn of(presentation: &Presentation, texts: HlsText) -> Self {
+        let in_fragments = presentation
+            .texts
+            .iter()
+            .filter(|text| texts == HlsText::FragmentedMp4 && text.form.is_segmented());
+        let mut codecs: Vec<String> = Vec::new();
+        for codec in in_fragments.map(|text| text.track.rfc6381()) {
+            if !codecs.iter().any(|known| known == &*codec) {
+                codecs.push(codec.into_owned());
+            }
+        }
         let bandwidths = presentation.texts.iter().map(|text| text.track.bandwidth);
         Self {
             bandwidth: Bandwidth {
@@ -37,6 +50,7 @@ impl Offer {
                 average: bandwidths.map(|bandwidth| bandwidth.average).max().unwrap_or(0),
             },
             has_subtitles: !presentation.texts.is_empty(),
+            codecs,
             closed_captions: presentation.closed_captions.clone(),
         }
     }
@@ -53,8 +67,7 @@ impl Offer {
         }
     }
 
-    /// Adds to a variant's attributes the groups it offers. Its `CODECS` say
-    /// nothing of WebVTT, which is no media format to a browser.
+    /// Adds to a variant's attributes the groups it offers.
     pub(super) fn refer(&self, attributes: Attributes) -> Attributes {
         let attributes = attributes.quoted_some("SUBTITLES", self.has_subtitles.then_some(SUBTITLES));
         match self.closed_captions {

@@ -8,7 +8,7 @@ use crate::codec::MediaKind;
 use crate::multiplex::{Multiplex, carriage_of};
 use crate::presentation::Presentation;
 use crate::shape::Suffix;
-use crate::text::HlsMedia;
+use crate::text::{HlsMedia, HlsText};
 use crate::track::{Bandwidth, Track};
 
 use super::super::escape::path_segment;
@@ -55,7 +55,7 @@ pub fn master(presentation: &Presentation, streams: Streams, suffix: &Suffix) ->
     let groups = audio_group::groups(&audio);
     let title = Title {
         presentation,
-        offer: Offer::of(presentation),
+        offer: Offer::of(presentation, HlsText::WebVtt),
         // Without pictures there is nothing to stand together with.
         streams: if videos.is_empty() {
             Streams::Demuxed

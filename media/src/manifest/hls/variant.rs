@@ -51,9 +51,10 @@ pub(super) struct Variant<'a> {
 impl Variant<'_> {
     pub(super) fn write(&self, playlist: &mut String, offer: &Offer) {
         let mut codecs: Vec<&str> = vec![&self.main.rfc6381];
-        for sound in self.sounds {
-            if !codecs.contains(&&*sound.rfc6381) {
-                codecs.push(&sound.rfc6381);
+        let sounds = self.sounds.iter().map(|sound| &*sound.rfc6381);
+        for other in sounds.chain(offer.codecs.iter().map(String::as_str)) {
+            if !codecs.contains(&other) {
+                codecs.push(other);
             }
         }
         let mut attributes = Attributes::of("#EXT-X-STREAM-INF")
