@@ -23,6 +23,10 @@ use prometheus::Registry;
 use strata_cache::{CacheMetrics, ChunkKey, DiskConfig, DiskState, DiskTier, ObjectKey, Tier};
 use tokio::runtime::{Handle, Runtime};
 
+/// That of the binary: an entry is read into memory that is new.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rounds of each measurement; the median counts.
 const ROUNDS: usize = 5;
 
