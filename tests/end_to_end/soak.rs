@@ -138,6 +138,7 @@ async fn memory_descriptors_and_tasks_stay_flat_and_within_budget_under_load() {
 }
 
 /// Compares the second quarter of the time with the last.
+#[allow(clippy::print_stdout, reason = "what was measured is what a soak is run for")]
 fn is_flat(name: &str, samples: &[Sample], of: impl Fn(&Sample) -> f64) {
     let median = |samples: &[Sample]| {
         let mut values: Vec<f64> = samples.iter().map(&of).collect();
