@@ -15,8 +15,8 @@ use crate::flight::{Looked, Outcome};
 use crate::key::{ChunkKey, ObjectKey};
 use crate::metrics::{CacheMetrics, Evictions, Tier, TierMetrics};
 
-/// What an entry costs beside its bytes: key, record, map slot.
-const ENTRY_OVERHEAD_BYTES: usize = 256;
+/// What an entry of a cache in memory weighs beside its bytes: key, record, map slot.
+pub const ENTRY_OVERHEAD_BYTES: usize = 256;
 
 /// A shard (foyer splits its capacity evenly) holds at least this many
 /// chunks, so that an uneven spread of keys wastes little.
@@ -28,6 +28,14 @@ const SHARDS_MAX: usize = 16;
 /// How often a chunk is looked for that was kept and evicted again between two
 /// looks, before that is an error.
 const LOOKS_MAX: u32 = 4;
+
+/// In how many shards a [`ChunkCache`] of `capacity_bytes` keeps its chunks.
+#[must_use]
+pub fn chunk_shards(capacity_bytes: usize, chunk_bytes: u32) -> usize {
+    let chunk_bytes = usize::try_from(chunk_bytes).unwrap_or(usize::MAX);
+    let shard_bytes_min = chunk_bytes.saturating_mul(SHARD_CHUNKS_MIN).max(1);
+    (capacity_bytes / shard_bytes_min).clamp(1, SHARDS_MAX)
+}
 
 /// Sizes of a [`ChunkCache`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,8 +134,7 @@ impl<E: Clone + Send + Sync + 'static> ChunkCache<E> {
     ) -> Self {
         let tier = metrics.tier(Tier::Chunks);
         tier.set_capacity(config.capacity_bytes);
-        let chunk_bytes = usize::try_from(config.chunk_bytes).unwrap_or(usize::MAX);
-        let shard_bytes_min = chunk_bytes.saturating_mul(SHARD_CHUNKS_MIN).max(1);
+        metrics.set_chunk_bytes(config.chunk_bytes);
         let mut evictions = Evictions::new(tier.clone(), Chunk::len);
         if let Some(disk) = disk.clone() {
             evictions = evictions.onward(move |key: &ChunkKey, chunk: &Chunk| {
@@ -136,7 +143,7 @@ impl<E: Clone + Send + Sync + 'static> ChunkCache<E> {
         }
         let memory = CacheBuilder::new(config.capacity_bytes)
             .with_name("chunks")
-            .with_shards((config.capacity_bytes / shard_bytes_min).clamp(1, SHARDS_MAX))
+            .with_shards(chunk_shards(config.capacity_bytes, config.chunk_bytes))
             .with_eviction_config(S3FifoConfig::default())
             .with_weighter(|_, chunk: &Chunk| chunk.len() + ENTRY_OVERHEAD_BYTES)
             .with_event_listener(Arc::new(evictions))

@@ -9,15 +9,13 @@ use std::sync::Arc;
 use foyer::{Cache, CacheBuilder, LruConfig};
 use tokio::runtime::Handle;
 
+use crate::chunks::ENTRY_OVERHEAD_BYTES;
 use crate::flight::{FillError, Flights, Looked, Outcome};
 use crate::metrics::{CacheMetrics, Evictions, Tier, TierMetrics};
 
-/// What an entry costs beside its value: key, record, map slot.
-const ENTRY_OVERHEAD_BYTES: usize = 256;
-
-/// Few enough that one large value fits its shard, enough that lookups of
+/// Shards of a [`DerivedCache`]: few enough that one large value fits its shard, enough that lookups of
 /// different titles rarely meet.
-const SHARDS: usize = 4;
+pub const DERIVED_SHARDS: usize = 4;
 
 /// Something whose memory can be weighed.
 pub trait HeapSize {
@@ -57,7 +55,7 @@ where
         metrics.set_capacity(capacity_bytes);
         let memory = CacheBuilder::new(capacity_bytes)
             .with_name("derived")
-            .with_shards(SHARDS)
+            .with_shards(DERIVED_SHARDS)
             .with_eviction_config(LruConfig::default())
             .with_weighter(|_: &String, value: &Arc<T>| weight(value) + ENTRY_OVERHEAD_BYTES)
             .with_event_listener(Arc::new(Evictions::new(metrics.clone(), weight::<T>)))

@@ -31,6 +31,7 @@
 //!   exactly its size, never a slice that keeps a larger buffer alive.
 //! - A hit in memory writes nothing to disk.
 
+mod ahead;
 mod chunk;
 mod chunks;
 mod derived;
@@ -41,9 +42,13 @@ mod key;
 mod metrics;
 mod negative;
 
+pub use ahead::{Benefit, Runs, Worth};
 pub use chunk::{Chunk, ChunkBuilder, ChunkError};
-pub use chunks::{ChunkCache, ChunkCacheConfig, ChunkFilling, ChunkSpan, DiskAdmission, Reading};
-pub use derived::{DerivedCache, HeapSize};
+pub use chunks::{
+    ChunkCache, ChunkCacheConfig, ChunkFilling, ChunkSpan, DiskAdmission, ENTRY_OVERHEAD_BYTES, Reading,
+    chunk_shards,
+};
+pub use derived::{DERIVED_SHARDS, DerivedCache, HeapSize};
 pub use disk::{
     DiskConfig, DiskState, DiskTier, Geometry, OpenError, Scan, ScannedKind, Trouble, clear, inspect, verify,
 };

@@ -52,6 +52,7 @@ pub struct CacheMetrics {
     evicted_bytes: IntCounterVec,
     usage: IntGaugeVec,
     capacity: IntGaugeVec,
+    chunk_bytes: IntGauge,
     fill_waits: HistogramVec,
     fill_room: IntCounterVec,
     disk: DiskVecs,
@@ -77,8 +78,11 @@ impl CacheMetrics {
             &["tier"],
         )?;
         registry.register(Box::new(fill_waits.clone()))?;
+        let chunk_bytes = IntGauge::new("strata_cache_chunk_bytes", "Bytes in a chunk.")?;
+        registry.register(Box::new(chunk_bytes.clone()))?;
         Ok(Self {
             disk: DiskVecs::register(registry)?,
+            chunk_bytes,
             fill_waits,
             fill_room: counter(
                 "strata_cache_fill_room_total",
@@ -115,6 +119,10 @@ impl CacheMetrics {
         })
     }
 
+    pub(crate) fn set_chunk_bytes(&self, bytes: u32) {
+        self.chunk_bytes.set(i64::from(bytes));
+    }
+
     /// The metrics of the fills of one tier.
     #[must_use]
     pub fn fills(&self, tier: Tier) -> FillMetrics {
@@ -141,6 +149,7 @@ impl CacheMetrics {
             dropped_by_engine: self.disk.dropped.with_label_values(&[label, "engine"]),
             failures: self.disk.failures.with_label_values(&[label]),
             on: self.disk.on.with_label_values(&[label]),
+            free: self.disk.free.with_label_values(&[label]),
         }
     }
 
@@ -207,6 +216,7 @@ struct DiskVecs {
     dropped: IntCounterVec,
     failures: IntCounterVec,
     on: IntGaugeVec,
+    free: IntGaugeVec,
 }
 
 impl DiskVecs {
@@ -238,6 +248,10 @@ impl DiskVecs {
                 "strata_cache_disk_on",
                 "1 while the disk tier is used, 0 while it is being opened or switched off.",
             )?,
+            free: gauge(
+                "strata_cache_disk_free_bytes",
+                "Bytes free on the volume that the tier lies on, when it was looked at last.",
+            )?,
         })
     }
 }
@@ -254,6 +268,7 @@ pub(crate) struct DiskMetrics {
     dropped_by_engine: IntCounter,
     failures: IntCounter,
     on: IntGauge,
+    free: IntGauge,
 }
 
 impl DiskMetrics {
@@ -286,6 +301,10 @@ impl DiskMetrics {
 
     pub(crate) fn set_on(&self, is_on: bool) {
         self.on.set(i64::from(is_on));
+    }
+
+    pub(crate) fn set_free(&self, bytes: u64) {
+        self.free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 }
 

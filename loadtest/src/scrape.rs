@@ -11,6 +11,109 @@ use tokio::time::MissedTickBehavior;
 use crate::client::{Ask, Client, Keep, Target};
 use crate::number::{ratio, whole};
 
+/// What nodes call what is read of them.
+pub mod names {
+    /// Requests by how they ended. Of balancers, as those below.
+    pub const BALANCED: &str = "strata_balancer_requests_total";
+    /// Bytes of body passed on.
+    pub const BALANCED_BYTES: &str = "strata_balancer_body_bytes_total";
+    /// Requests in flight, by node.
+    pub const BALANCED_IN_FLIGHT: &str = "strata_balancer_in_flight";
+    /// Time of a request, a histogram.
+    pub const BALANCED_SECONDS: &str = "strata_balancer_request_seconds";
+    /// Attempts by why their node was chosen.
+    pub const CHOICES: &str = "strata_balancer_choices_total";
+    /// Attempts that followed a failed one, by why that failed.
+    pub const RETRIES: &str = "strata_balancer_retries_total";
+    /// Attempts by how they ended.
+    pub const ATTEMPTS: &str = "strata_balancer_attempts_total";
+    /// Times a node was passed over as full.
+    pub const BOUND_HITS: &str = "strata_balancer_bound_hits_total";
+    /// Bytes of body that came from another zone.
+    pub const OTHER_ZONE_BODY: &str = "strata_balancer_other_zone_body_bytes_total";
+    /// The balance factor.
+    pub const FACTOR: &str = "strata_balancer_factor_percent";
+    /// The balance floor.
+    pub const FLOOR: &str = "strata_balancer_floor";
+
+    /// Requests by what they are for. Of origins, as those below.
+    pub const REQUESTS: &str = "strata_origin_requests_total";
+    /// Bytes of bodies.
+    pub const RESPONSE_BYTES: &str = "strata_origin_response_bytes_total";
+    /// Requests being answered.
+    pub const IN_FLIGHT: &str = "strata_origin_in_flight";
+    /// Time of a request, a histogram.
+    pub const REQUEST_SECONDS: &str = "strata_origin_request_duration_seconds";
+    /// Requests at the store, by operation.
+    pub const STORE_REQUESTS: &str = "strata_origin_store_requests_total";
+    /// Bytes from the store.
+    pub const STORE_BYTES: &str = "strata_origin_store_bytes_total";
+    /// Time of a request at the store, a histogram.
+    pub const STORE_SECONDS: &str = "strata_origin_store_request_duration_seconds";
+    /// Time of a load, a histogram.
+    pub const TITLE_LOAD_SECONDS: &str = "strata_origin_title_load_duration_seconds";
+    /// Titles loaded.
+    pub const TITLE_LOADS: &str = "strata_origin_title_loads_total";
+    /// Titles compared with the store.
+    pub const TITLE_CHECKS: &str = "strata_origin_title_checks_total";
+    /// Lookups by tier and outcome.
+    pub const CACHE_REQUESTS: &str = "strata_cache_requests_total";
+    /// Time of a wait for a fill's head, a histogram.
+    pub const FILL_WAIT_SECONDS: &str = "strata_cache_fill_wait_seconds";
+    /// Bytes that a tier may hold.
+    pub const CACHE_CAPACITY: &str = "strata_cache_capacity_bytes";
+    /// Bytes that a tier holds.
+    pub const CACHE_USAGE: &str = "strata_cache_usage_bytes";
+    /// Bytes in a chunk.
+    pub const CHUNK_BYTES: &str = "strata_cache_chunk_bytes";
+    /// Bytes free on the volume of a tier on disk.
+    pub const DISK_FREE: &str = "strata_cache_disk_free_bytes";
+
+    /// Processor time. Of every node, as the one below.
+    pub const CPU_SECONDS: &str = "process_cpu_seconds_total";
+    /// Memory that is resident.
+    pub const MEMORY: &str = "process_resident_memory_bytes";
+
+    /// All that a balancer tells, once it has served, failed over and crossed a zone.
+    pub const OF_BALANCERS: [&str; 13] = [
+        BALANCED,
+        BALANCED_BYTES,
+        BALANCED_IN_FLIGHT,
+        BALANCED_SECONDS,
+        CHOICES,
+        RETRIES,
+        ATTEMPTS,
+        BOUND_HITS,
+        OTHER_ZONE_BODY,
+        FACTOR,
+        FLOOR,
+        CPU_SECONDS,
+        MEMORY,
+    ];
+
+    /// All that an origin with a disk tells, once it has served for longer than a title is good.
+    pub const OF_ORIGINS: [&str; 18] = [
+        REQUESTS,
+        RESPONSE_BYTES,
+        IN_FLIGHT,
+        REQUEST_SECONDS,
+        STORE_REQUESTS,
+        STORE_BYTES,
+        STORE_SECONDS,
+        TITLE_LOADS,
+        TITLE_LOAD_SECONDS,
+        TITLE_CHECKS,
+        CACHE_REQUESTS,
+        FILL_WAIT_SECONDS,
+        CACHE_CAPACITY,
+        CACHE_USAGE,
+        CHUNK_BYTES,
+        DISK_FREE,
+        CPU_SECONDS,
+        MEMORY,
+    ];
+}
+
 /// Time between two looks.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -40,7 +143,7 @@ pub struct Look {
     pub cpu_seconds: Option<f64>,
     /// Memory that is resident.
     pub memory_bytes: Option<u64>,
-    /// Room on the disk of its cache.
+    /// Bytes free on the volume of its cache; of the fullest one, where there are several.
     pub disk_free_bytes: Option<u64>,
     /// How long what waits at its network takes, in seconds; simulations know it.
     #[serde(default)]
@@ -125,54 +228,32 @@ async fn page(client: &Client, node: &Watched) -> Result<Exposition, String> {
 }
 
 fn look(page: &Exposition, at_s: f64) -> Look {
-    let count = |name: &str| whole(page.sum(name, &[]));
     let if_there = |name: &str| page.has(name).then(|| page.sum(name, &[]));
-    let is_origin = page.has("strata_origin_in_flight");
+    let (in_flight, requests, bytes) = if page.has(names::IN_FLIGHT) {
+        (names::IN_FLIGHT, names::REQUESTS, names::RESPONSE_BYTES)
+    } else {
+        (names::BALANCED_IN_FLIGHT, names::BALANCED, names::BALANCED_BYTES)
+    };
+    let count = |name: &str| whole(page.sum(name, &[]));
+    // Tiers may share a volume, so that their rooms must not be added up.
+    let free = page.by_label(names::DISK_FREE, "tier").into_values();
     Look {
         at_s,
-        in_flight: count(if is_origin {
-            "strata_origin_in_flight"
-        } else {
-            "strata_balancer_in_flight"
-        }),
-        requests: count(if is_origin {
-            "strata_origin_requests_total"
-        } else {
-            "strata_balancer_requests_total"
-        }),
-        bytes: count(if is_origin {
-            "strata_origin_response_bytes_total"
-        } else {
-            "strata_balancer_body_bytes_total"
-        }),
-        cpu_seconds: if_there("process_cpu_seconds_total"),
-        memory_bytes: if_there("process_resident_memory_bytes").map(whole),
-        disk_free_bytes: disk_free(page),
+        in_flight: count(in_flight),
+        requests: count(requests),
+        bytes: count(bytes),
+        cpu_seconds: if_there(names::CPU_SECONDS),
+        memory_bytes: if_there(names::MEMORY).map(whole),
+        disk_free_bytes: free.reduce(f64::min).map(whole),
         backlog_s: None,
     }
-}
-
-/// Room that the caches' disks have left; `None` for a node without a disk.
-fn disk_free(page: &Exposition) -> Option<u64> {
-    let on_disk = |name: &str| {
-        let tiers = page.by_label(name, "tier").into_iter();
-        let on_disk: Vec<f64> = tiers
-            .filter(|(tier, _)| tier.ends_with("_disk"))
-            .map(|(_, bytes)| bytes)
-            .collect();
-        (!on_disk.is_empty()).then(|| on_disk.iter().sum::<f64>())
-    };
-    let capacity = on_disk("strata_cache_capacity_bytes").filter(|capacity| *capacity > 0.0)?;
-    Some(whole(
-        capacity - on_disk("strata_cache_usage_bytes").unwrap_or(0.0),
-    ))
 }
 
 impl Line {
     /// Whether the node is a balancer.
     #[must_use]
     pub fn is_balancer(&self) -> bool {
-        self.last.has("strata_balancer_in_flight")
+        self.last.has(names::BALANCED_IN_FLIGHT)
     }
 
     /// A value at the end of the test.
@@ -181,10 +262,40 @@ impl Line {
         whole(self.last.sum(name, labels))
     }
 
+    /// Whether the node told this at the end of the test.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.last.has(name)
+    }
+
+    /// A value at the end of the test; `None` for a node that does not tell it.
+    #[must_use]
+    pub fn told(&self, name: &str) -> Option<u64> {
+        self.last.has(name).then(|| whole(self.last.sum(name, &[])))
+    }
+
+    /// The values of a metric's label, sorted.
+    #[must_use]
+    pub fn labels(&self, name: &str, label: &str) -> Vec<String> {
+        self.last.by_label(name, label).into_keys().collect()
+    }
+
+    /// A value at the start of the test.
+    #[must_use]
+    pub fn at_first(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        whole(self.first.sum(name, labels))
+    }
+
     /// How much a count has grown during the test.
     #[must_use]
     pub fn grown(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
-        whole(self.last.sum(name, labels) - self.first.sum(name, labels))
+        whole(self.grown_exactly(name, labels))
+    }
+
+    /// The same of what is no whole number.
+    #[must_use]
+    pub fn grown_exactly(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.last.sum(name, labels) - self.first.sum(name, labels)
     }
 
     /// How much a count has grown, by the value of a label.

@@ -1,9 +1,10 @@
 //! The same viewers, ring, bound and caches in virtual time: for fleets that no one can rent for a test.
 //!
 //! Viewers are the ones of [`crate::audience`], decision for decision. A request's node is found by the
-//! balancer's own ring and bound; what a node holds is evicted by the policies of the origin's caches. What is
-//! modelled, and not run, is time: how long a node takes over a request, as measured on a real run, and
-//! how its network shares out bytes, with the baseline and the burst of its type of instance.
+//! balancer's own ring and bound; what a node holds is evicted by the policies of the origin's caches, and what it
+//! reads ahead of viewers is decided by the origin's own code. What is modelled, and not run, is time: how long
+//! a node takes over a request, as measured on a real run, and how its network shares out bytes, with the
+//! baseline and the burst of its type of instance.
 //!
 //! Pure: no clock, no socket, no thread. The same scenario gives the same report.
 
@@ -13,6 +14,7 @@ mod fleet;
 mod learned;
 mod node;
 mod outcome;
+mod reads;
 mod validate;
 mod wheel;
 mod world;
@@ -126,8 +128,12 @@ pub struct CacheSpec {
     pub index_bytes: u64,
     /// For how long a title is served before the store is asked whether it was replaced.
     pub ttl: Duration,
-    /// Most bytes that one request at the store brings.
+    /// Most bytes that one request at the store brings: neighbouring chunks come together.
     pub get_bytes_max: u64,
+    /// Most bytes that are read ahead of a viewer who watches on; 0: none.
+    pub ahead_bytes_max: u64,
+    /// Bytes of each file that are read, and kept, when a title is loaded.
+    pub head_bytes: u32,
 }
 
 /// How long things take, and what they ask of the store: measured on a real run where there is one.
@@ -137,12 +143,18 @@ pub struct Service {
     pub node_s: f64,
     /// From asking the store to its answer, in seconds.
     pub store_s: f64,
-    /// Requests at the store when a title is first asked for on a node.
+    /// From asking for a title that a node does not know to its index, in seconds; `None`: not measured.
+    #[serde(default)]
+    pub load_s: Option<f64>,
+    /// Requests at the store when a title is first asked for on a node: one for each of its files. What is read
+    /// of their tables beyond [`CacheSpec::head_bytes`] comes on top.
     pub load_requests: f64,
-    /// Requests at the store to find out whether a title was replaced.
+    /// Requests at the store to find out whether a title was replaced: one for each of its files.
     pub check_requests: f64,
-    /// Chunks that are looked for to answer a request for a segment: its media, and its tables.
-    pub looks: f64,
+    /// Chunks that are looked for to answer a request for a segment: its media, and its tables; `None`: not
+    /// measured.
+    #[serde(default)]
+    pub looks: Option<f64>,
     /// Bytes of a manifest.
     pub manifest_bytes: u64,
 }
@@ -153,9 +165,11 @@ impl Default for Service {
         Self {
             node_s: 0.0005,
             store_s: 0.03,
-            load_requests: 7.0,
-            check_requests: 1.0,
-            looks: 8.0,
+            load_s: None,
+            // A server manifest, four renditions, a sound.
+            load_requests: 6.0,
+            check_requests: 6.0,
+            looks: None,
             manifest_bytes: 10_000,
         }
     }

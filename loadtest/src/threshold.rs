@@ -115,6 +115,10 @@ fn limit_of(text: &str, figure: &'static Figure) -> Result<f64, ThresholdError> 
             &[("Gbps", 1e9), ("Mbps", 1e6), ("kbps", 1e3), ("bps", 1.0)],
             "5Gbps or 800Mbps",
         ),
+        Unit::Bytes => (
+            &[("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("", 1.0)],
+            "20GB or 500MB",
+        ),
         Unit::Count | Unit::PerSecond | Unit::Number | Unit::Money => (&[("", 1.0)], "a number"),
     };
     let fault = || ThresholdError::Limit {

@@ -8,7 +8,6 @@
 //! but through a [`Store`], which bounds how many requests run at once and how
 //! long they take, and counts them.
 
-mod ahead;
 mod error;
 mod fs;
 mod http;

@@ -10,7 +10,7 @@ use strata_loadtest::audience::{Habits, Plan, Shares, Tally, attend, catalogue};
 use strata_loadtest::record::Kind;
 use strata_loadtest::report::{Output, Report, Test};
 use strata_loadtest::schedule::{Arrivals, Shape, Spacing};
-use strata_loadtest::scrape::Line;
+use strata_loadtest::scrape::{Line, names};
 use strata_loadtest::simulate::{Learned, TitleShape, service_of};
 
 use super::end;
@@ -136,21 +136,42 @@ impl CrowdOptions {
         Arrivals::new(self.shape(), Spacing::Random, rate, self.length, self.seed)
     }
 
-    /// What this run teaches simulations.
-    fn learned(&self, title: TitleShape, titles: &[String], report: &Report, lines: &[Line]) -> Learned {
+    /// What this run teaches simulations. `titles` are named as the nodes know them.
+    fn learned(&self, title: TitleShape, titles: Vec<String>, report: &Report, lines: &[Line]) -> Learned {
         let segments = report.kinds.iter().find(|of_kind| of_kind.kind == Kind::Segment);
-        let origins = lines.iter().filter(|line| !line.is_balancer());
+        let (balancers, origins): (Vec<&Line>, Vec<&Line>) =
+            lines.iter().partition(|line| line.is_balancer());
+        let media = [("tier", "chunks_memory")];
+        let of_balancer = |name: &str| {
+            let told = balancers.first().and_then(|line| line.told(name))?;
+            u32::try_from(told).ok()
+        };
+        // Where on the ring they are depends on what their balancer calls them.
+        let known = balancers
+            .first()
+            .map(|line| line.labels(names::BALANCED_IN_FLIGHT, "node"));
+        let named = || origins.iter().map(|line| line.node.name.clone()).collect();
         Learned {
             title,
-            titles: titles.to_vec(),
+            titles,
             viewers: self.viewers,
+            length_s: Some(self.length.as_secs_f64()),
             shape: self.shape(),
             habits: self.habits(),
             seed: self.seed,
-            nodes: origins.clone().map(|line| line.node.name.clone()).collect(),
+            nodes: known
+                .filter(|known| known.len() == origins.len())
+                .unwrap_or_else(named),
             cache_bytes: origins
-                .map(|line| line.now("strata_cache_capacity_bytes", &[("tier", "chunks_memory")]))
+                .iter()
+                .map(|line| line.now(names::CACHE_CAPACITY, &media))
                 .min(),
+            is_warm: origins
+                .iter()
+                .any(|line| line.at_first(names::CACHE_USAGE, &media) > 0),
+            chunk_bytes: origins.first().and_then(|line| line.told(names::CHUNK_BYTES)),
+            factor_percent: of_balancer(names::FACTOR),
+            floor: of_balancer(names::FLOOR),
             service: service_of(lines, segments.map_or(0, |of_kind| of_kind.requests)),
         }
     }
@@ -224,10 +245,12 @@ impl Stage<'_> {
             .conduct(Test::Audience, Some(crowd.length), settings, &self.nodes)
             .await?;
         let trial = self.load.trial(client, self.is_checked);
-        let titles = self.catalogue.clone();
+        let prefix = prefix.trim_end_matches('/');
+        let key = |title: &String| format!("{prefix}/{title}").trim_start_matches('/').to_owned();
+        let keys: Vec<String> = self.catalogue.iter().map(key).collect();
         let plan = Plan {
             target: Arc::clone(target),
-            prefix: prefix.trim_end_matches('/').to_owned(),
+            prefix: prefix.to_owned(),
             titles: self.catalogue,
             habits: crowd.habits(),
             is_checked: self.is_checked,
@@ -241,7 +264,7 @@ impl Stage<'_> {
                 report.audience = Some(tally.figures());
                 report.learned = tally
                     .shape()
-                    .map(|title| crowd.learned(title, &titles, report, lines));
+                    .map(|title| crowd.learned(title, keys.clone(), report, lines));
             })
             .await?;
         self.load.results.add_cost(&mut report)?;

@@ -43,9 +43,6 @@ pub(crate) struct Arguments {
 /// Most origins of a fleet: more do not fit on a ring.
 const NODES_MAX: usize = 1024;
 
-/// The part of time in which an origin may have too much to send.
-const DROWNING_MAX: f64 = 0.01;
-
 /// Length of each simulation, in seconds: filling caches, then steady, then without a zone.
 const LENGTH_S: u64 = 600;
 
@@ -266,8 +263,7 @@ impl Arguments {
         world.hour = priced.hour;
         let report = world.run("", true)?;
         let fleet = report.fleet.as_ref().context("a simulation has a fleet")?;
-        let drowning = fleet.drowning.unwrap_or(1.0);
-        if drowning > DROWNING_MAX {
+        if fleet.drowned != Some(0) {
             return Ok(None);
         }
         let cost = self.cost(&world, &report)?;
@@ -279,7 +275,7 @@ impl Arguments {
             cost,
             hit_ratio: fleet.hit_ratio().unwrap_or(0.0),
             max_over_mean: fleet.max_over_mean().unwrap_or(0.0),
-            drowning,
+            drowning: fleet.drowning.unwrap_or(0.0),
         }))
     }
 

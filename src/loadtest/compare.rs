@@ -10,6 +10,10 @@ use strata_loadtest::report::{Output, read};
 
 /// Show two results side by side, with what differs marked.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  strata loadtest compare monday/ tuesday/
+  strata loadtest compare sweep/0 sweep/140 --out both/    # two values of a sweep, as a page")]
 pub(crate) struct Arguments {
     /// The earlier one: its folder or its report.json.
     before: PathBuf,

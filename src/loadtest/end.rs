@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use strata_loadtest::report::{Figures, Output, Report, Unit, grouped, warning};
+use strata_loadtest::report::{Figures, Output, Report, Test, Unit, grouped, warning};
+use strata_loadtest::simulate::TOLERANCE;
 
 /// An expectation is not met.
 pub(crate) const NOT_MET: u8 = 3;
@@ -12,7 +13,7 @@ pub(crate) const NOT_MET: u8 = 3;
 pub(crate) const PARTIAL: u8 = 4;
 
 /// Figures of the summary, where they were measured.
-const SUMMARY: [&str; 17] = [
+const SUMMARY: [&str; 20] = [
     "rate",
     "throughput",
     "errors",
@@ -28,6 +29,9 @@ const SUMMARY: [&str; 17] = [
     "max_over_mean",
     "first_choice",
     "retries",
+    "redispatches",
+    "resumes",
+    "drowned",
     "stalls",
     "check_faults",
 ];
@@ -73,8 +77,14 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "{:<32} {}", figure.title, figure.unit.show(value))?;
         }
     }
-    let service = Unit::Milliseconds.show(report.service.p99_ms);
-    writeln!(out, "{:<32} {service} from when they were sent", "p99")?;
+    if report.test != Test::Simulation {
+        let service = Unit::Milliseconds.show(report.service.p99_ms);
+        writeln!(
+            out,
+            "{:<32} {service} (what a tool that waits for answers sees)",
+            "Latency from when sent, p99"
+        )?;
+    }
     for (failure, count) in &report.totals.failures {
         writeln!(out, "  failed: {failure:<22} {}", grouped(*count as f64))?;
     }
@@ -92,6 +102,31 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
         for line in &log.broken_lines {
             writeln!(out, "  {}:{}: {}", line.file, line.line, line.reason)?;
         }
+    }
+    if let Some(validation) = &report.validation {
+        for row in &validation.figures {
+            let Some(figure) = Figures::named(&row.figure) else {
+                continue;
+            };
+            writeln!(
+                out,
+                "{:<32} {} simulated, {} for real: {:+.1} %",
+                figure.title,
+                figure.unit.show(row.simulated),
+                figure.unit.show(row.real),
+                100.0 * row.difference
+            )?;
+        }
+        let agrees = if validation.is_valid {
+            "agrees"
+        } else {
+            "does NOT agree"
+        };
+        writeln!(
+            out,
+            "The simulation {agrees} with the run that it rebuilds, within {:.0} %.",
+            100.0 * TOLERANCE
+        )?;
     }
     for judged in &report.verdict {
         let met = if judged.is_met { "met" } else { "NOT MET" };

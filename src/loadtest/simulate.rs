@@ -15,6 +15,7 @@ use strata_loadtest::simulate::{
     self, CacheSpec, Change, FleetEvent, Instance, KeyOf, NodeSpec, Scenario, Service, TitleShape, Validation,
 };
 use strata_node::config::{ByteSize, Value as _};
+use strata_origin::source::{HEAD_BYTES, ReadLimits};
 
 use super::audience::CrowdOptions;
 use super::end;
@@ -38,6 +39,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     results: ResultOptions,
 }
+
+/// What balancers and origins are told by default: balance factor, balance floor, bytes in a chunk.
+const FACTOR_PERCENT: u32 = 140;
+const FLOOR: u32 = 4;
+const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Flags that describe what is simulated.
 #[derive(Debug, Clone, clap::Args)]
@@ -67,13 +73,15 @@ pub(crate) struct WorldOptions {
     /// or 512MiB; on a rig 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) cache: Option<u64>,
-    /// Bytes in a chunk.
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
-    pub(crate) chunk_size: u64,
-    /// Most bytes that one request at the store brings: neighbouring chunks that are missing come together.
-    /// [default: a chunk's]
+    /// Bytes in a chunk. [default: that of --like, or 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
-    get_size: Option<u64>,
+    chunk_size: Option<u64>,
+    /// Most bytes that one request at the store brings: neighbouring chunks that are missing come together.
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(ReadLimits::default().range_bytes_max), value_parser = ByteSize::from_scalar)]
+    get_size: ByteSize,
+    /// Most bytes that are read ahead of a viewer who watches on; 0: none.
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(ReadLimits::default().ahead_bytes_max), value_parser = ByteSize::from_scalar)]
+    read_ahead: ByteSize,
     /// Titles. [default: 1000, or those of --like]
     #[arg(long, value_name = "N")]
     titles: Option<usize>,
@@ -89,12 +97,12 @@ pub(crate) struct WorldOptions {
     /// Sound beside the picture.
     #[arg(long, value_name = "RATE", default_value = "128kbps", value_parser = rate)]
     audio: f64,
-    /// Highest load of an origin in percent of the average; 0: no bound.
-    #[arg(long, value_name = "PERCENT", default_value_t = 140)]
-    pub(crate) balance_factor: u32,
-    /// Requests that an origin may always hold.
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    balance_floor: u32,
+    /// Highest load of an origin in percent of the average; 0: no bound. [default: that of --like, or 140]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) balance_factor: Option<u32>,
+    /// Requests that an origin may always hold. [default: that of --like, or 4]
+    #[arg(long, value_name = "N")]
+    balance_floor: Option<u32>,
     /// What of a request decides on its origin.
     #[arg(long, value_enum, default_value_t = KeyName::Title)]
     pub(crate) hash_key: KeyName,
@@ -169,6 +177,8 @@ pub(crate) struct World {
     pub(crate) hour: f64,
     /// The run that is rebuilt.
     pub(crate) real: Option<Report>,
+    /// Whether that run's caches held chunks when it began.
+    is_warm: bool,
     pub(crate) settings: BTreeMap<String, String>,
 }
 
@@ -198,12 +208,19 @@ impl WorldOptions {
         };
         let titles = self.title_count(learned.as_ref())?;
         let service = self.service(learned.as_ref());
-        let length = self.length(real.as_ref());
-        let cache = self.cache_spec()?;
+        let length = self.length(real.as_ref(), learned.as_ref());
+        let bound = self.bound(learned.as_ref());
+        let cache = self.cache_spec(learned.as_ref())?;
         let mut settings = self.settings(specs.len(), titles, &instance, &service);
+        settings.insert("balance factor".to_owned(), bound.factor_percent.to_string());
+        settings.insert("balance floor".to_owned(), bound.floor.to_string());
+        settings.insert(
+            "chunk size".to_owned(),
+            ByteSize(u64::from(cache.chunk_bytes)).to_string(),
+        );
         if let Some(run) = &learned {
             settings.insert("viewers".to_owned(), run.viewers.to_string());
-            settings.insert("length".to_owned(), length.as_secs().to_string());
+            settings.insert("length".to_owned(), format!("{length:?}"));
         }
         Ok(World {
             scenario: Scenario {
@@ -218,10 +235,7 @@ impl WorldOptions {
                 titles: vec![title; titles],
                 events: self.events(&specs, &instance),
                 nodes: specs,
-                bound: Bound {
-                    factor_percent: self.balance_factor,
-                    floor: self.balance_floor,
-                },
+                bound,
                 key: match self.hash_key {
                     KeyName::Title => KeyOf::Title,
                     KeyName::Url => KeyOf::Url,
@@ -230,6 +244,7 @@ impl WorldOptions {
                 service,
                 told_apart: self.told_apart,
             },
+            is_warm: learned.as_ref().is_some_and(|run| run.is_warm),
             names: learned.map(|run| run.titles).unwrap_or_default(),
             prices,
             hour,
@@ -241,7 +256,7 @@ impl WorldOptions {
     fn check(&self) -> anyhow::Result<()> {
         self.crowd.check()?;
         ensure!(
-            matches!(self.balance_factor, 0 | 101..=65_535),
+            matches!(self.balance_factor, None | Some(0 | 101..=65_535)),
             "--balance-factor must be 0 (no bound) or from 101 to 65535"
         );
         ensure!(self.zones > 0, "--zones must be above 0");
@@ -273,20 +288,41 @@ impl WorldOptions {
         service
     }
 
-    /// How long viewers come: as in the run that is rebuilt, in whole seconds.
-    fn length(&self, real: Option<&Report>) -> Duration {
-        let seconds = real.map(|real| real.length_s.round());
+    /// How long viewers come: as in the run that is rebuilt.
+    fn length(&self, real: Option<&Report>, learned: Option<&simulate::Learned>) -> Duration {
+        let seconds = learned
+            .and_then(|run| run.length_s)
+            .or(real.map(|real| real.length_s.round()));
         seconds
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .unwrap_or(self.crowd.length)
     }
 
-    fn cache_spec(&self) -> anyhow::Result<CacheSpec> {
+    fn bound(&self, learned: Option<&simulate::Learned>) -> Bound {
+        Bound {
+            factor_percent: self
+                .balance_factor
+                .or(learned.and_then(|run| run.factor_percent))
+                .unwrap_or(FACTOR_PERCENT),
+            floor: self
+                .balance_floor
+                .or(learned.and_then(|run| run.floor))
+                .unwrap_or(FLOOR),
+        }
+    }
+
+    fn cache_spec(&self, learned: Option<&simulate::Learned>) -> anyhow::Result<CacheSpec> {
+        let chunk_bytes = self
+            .chunk_size
+            .or(learned.and_then(|run| run.chunk_bytes))
+            .unwrap_or(CHUNK_BYTES);
         Ok(CacheSpec {
-            chunk_bytes: u32::try_from(self.chunk_size).context("--chunk-size is at most 4GiB")?,
+            chunk_bytes: u32::try_from(chunk_bytes).context("--chunk-size is at most 4GiB")?,
             index_bytes: 128 << 20,
             ttl: Duration::from_secs(60),
-            get_bytes_max: self.get_size.unwrap_or(self.chunk_size).max(self.chunk_size),
+            get_bytes_max: self.get_size.0.max(chunk_bytes),
+            ahead_bytes_max: self.read_ahead.0,
+            head_bytes: u32::try_from(HEAD_BYTES).context("heads are short")?,
         })
     }
 
@@ -294,13 +330,14 @@ impl WorldOptions {
     pub(crate) fn rig(&self, store: &StoreOptions) -> RigSpec {
         const ORIGINS: usize = 4;
         const CACHE_BYTES: u64 = 64 << 20;
+        let bound = self.bound(None);
         RigSpec {
             store: store.clone(),
             origins: self.nodes.unwrap_or(ORIGINS),
             cache: self.cache.unwrap_or(CACHE_BYTES).to_string(),
-            chunk_size: self.chunk_size.to_string(),
-            factor: self.balance_factor.to_string(),
-            floor: self.balance_floor.to_string(),
+            chunk_size: self.chunk_size.unwrap_or(CHUNK_BYTES).to_string(),
+            factor: bound.factor_percent.to_string(),
+            floor: bound.floor.to_string(),
             hash_key: format!("{:?}", self.hash_key).to_lowercase(),
         }
     }
@@ -411,8 +448,6 @@ impl WorldOptions {
             format!("{}b/s", report::scaled(instance.baseline_bps)),
         );
         set("cache", ByteSize(instance.cache_bytes).to_string());
-        set("chunk size", ByteSize(self.chunk_size).to_string());
-        set("balance factor", self.balance_factor.to_string());
         set("hash key", format!("{:?}", self.hash_key).to_lowercase());
         set("node time", format!("{:.3} ms", service.node_s * 1e3));
         set("store time", format!("{:.3} ms", service.store_s * 1e3));
@@ -453,6 +488,11 @@ impl World {
             report.cost = Some(prices.cost(fleet, self.hour, report.length_s));
         }
         report.validation = self.real.as_ref().and_then(|real| Validation::of(real, &report));
+        if self.is_warm {
+            let note = "The run that is rebuilt began with chunks in its caches, the simulation with none: \
+                        compare with a run on nodes that have just been started.";
+            report.notes.push(note.to_owned());
+        }
         Ok(report)
     }
 }

@@ -156,6 +156,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         // One value that cannot be had is no reason to lose the others.
         match result {
             Ok(report) => {
+                // Each value's own report: to look at, and to rebuild with --like.
+                if let Some(output) = &output {
+                    output.inner(value)?.finish(&report).context("--out")?;
+                }
                 let is_partial = !report.ending.is_complete();
                 sweep.points.push(Point {
                     value: value.clone(),
@@ -230,16 +234,13 @@ impl Arguments {
 }
 
 fn print(sweep: &Sweep) -> anyhow::Result<()> {
-    let rows = sweep.rows();
-    let columns = rows.first().map_or(0, Vec::len);
     let mut out = std::io::stdout().lock();
     if let Some(reason) = &sweep.partial {
         writeln!(out, "Partial results: {reason}.")?;
     }
-    // Turned on its side: figures are many, values few.
-    for column in 0..columns {
-        let mut cells = rows.iter().filter_map(|row| row.get(column));
-        write!(out, "{:<34}", cells.next().map_or("", String::as_str))?;
+    for row in sweep.turned() {
+        let mut cells = row.iter();
+        write!(out, "{:<36}", cells.next().map_or("", String::as_str))?;
         for cell in cells {
             write!(out, "{cell:>14}")?;
         }

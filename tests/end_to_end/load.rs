@@ -1,11 +1,15 @@
 //! `strata loadtest` against real nodes.
 
 use std::process::Output;
+use std::time::Duration;
 
 use serde_json::Value;
+use strata_balancer::choice::Choice;
+use strata_loadtest::scrape::names;
+use strata_node::exposition::Exposition;
 
-use crate::support::node::strata;
-use crate::support::{Bucket, Node, TITLE};
+use crate::support::node::{PATIENCE, strata};
+use crate::support::{Bucket, Client, Node, TITLE, sample};
 
 async fn loadtest(arguments: &[&str]) -> Output {
     let mut command = strata();
@@ -184,4 +188,149 @@ async fn plain_hashing_drowns_a_node_and_a_bound_does_not() {
         drowning(&plain),
         drowning(&bounded)
     );
+}
+
+#[tokio::test]
+async fn results_that_a_full_disk_does_not_take_are_still_told() {
+    let bucket = Bucket::with_sample().await;
+    let origin = Node::origin(&bucket).await;
+    let folder = tempfile::tempdir().unwrap();
+    // What is written there meets a full disk.
+    std::os::unix::fs::symlink("/dev/full", folder.path().join(".report.json.new")).unwrap();
+    let output = loadtest(&[
+        "fetch",
+        &format!("http://{}/{TITLE}/.mpd", origin.address),
+        "--rate",
+        "50",
+        "--for",
+        "500ms",
+        "--out",
+        &folder.path().display().to_string(),
+    ])
+    .await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let (told, failed) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(told.contains("Requests"), "{told}");
+    assert!(
+        failed.contains("results could not be kept")
+            && failed.contains("report.json")
+            && failed.contains("No space left"),
+        "{failed}"
+    );
+    // What is left says of itself that it is not whole, and nothing is there that is half written.
+    let left: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(left, ["report.partial.json"]);
+}
+
+/// The names that the load tester reads are the ones that nodes tell: once everything has happened that makes
+/// them appear.
+#[tokio::test]
+async fn nodes_tell_what_reports_are_made_of() {
+    let bucket = Bucket::with_sample().await;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let disk = folder.path().join("disk").display().to_string();
+    let config = format!(
+        "cache:\n  disk:\n    path: {disk}\n    chunks: 64MiB\n    indexes: 64MiB\ntitles:\n  ttl: 1ms\n"
+    );
+    let config = write("origin.yaml", config);
+    let far = Node::origin_with(&bucket, &["--config", &config]).await;
+    let mut near = Node::origin(&bucket).await;
+    let origin = |node: &Node, zone: &str| {
+        let (address, admin) = (node.address, node.admin);
+        format!("  - address: {address}\n    check: {admin}\n    zone: {zone}\n")
+    };
+    // Checked so seldom that requests find out that a node is gone.
+    let config = format!(
+        "zone:\n  own: a\nhealth:\n  interval: 1h\norigins:\n{}{}",
+        origin(&near, "a"),
+        origin(&far, "b")
+    );
+    let config = write("balancer.yaml", config);
+    let balancer = Node::balancer_with(&[], &["--config", &config]).await;
+    let client = Client::new();
+    let manifest = format!("/{TITLE}/.mpd");
+    let segment = format!("/{TITLE}/dash/harbour-video=401000-0.dash");
+    assert_eq!(client.get(balancer.address, &manifest).await.status, 200);
+    near.kill().await;
+    for path in [&manifest, &segment] {
+        assert_ne!(client.get(balancer.address, path).await.status, 503);
+    }
+    tells(&balancer, &names::OF_BALANCERS).await;
+    // The title is compared with the store behind a request's back.
+    let checked = async {
+        while far.metric(names::TITLE_CHECKS, "").await == 0.0 {
+            client.get(far.address, &manifest).await;
+        }
+        while far.metric(names::DISK_FREE, "").await == 0.0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, checked).await.unwrap();
+    tells(&far, &names::OF_ORIGINS).await;
+    let (retries, resumes) = (
+        balancer.metric(names::RETRIES, "").await,
+        balancer
+            .metric(names::CHOICES, &format!("choice=\"{}\"", Choice::Retry.label()))
+            .await,
+    );
+    assert!(retries >= 1.0 && resumes >= 1.0, "{retries} {resumes}");
+}
+
+async fn tells(node: &Node, names: &[&str]) {
+    let page = Client::new().get(node.admin, "/metrics").await;
+    let page = Exposition::new(page.text().to_owned());
+    for name in names {
+        let histogram = format!("{name}_count");
+        assert!(page.has(name) || page.has(&histogram), "{name} is not told");
+    }
+}
+
+/// The same small scenario, for real and simulated: what is said of fleets that are not there is worth as much.
+#[tokio::test]
+async fn a_simulation_says_what_the_run_that_it_rebuilds_has_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let titles = folder.path().join("titles");
+    for number in 0..10 {
+        let title = titles.join(format!("film-{number}"));
+        std::fs::create_dir_all(&title).unwrap();
+        for entry in std::fs::read_dir(sample()).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, title.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let (real, simulated) = (folder.path().join("real"), folder.path().join("simulated"));
+    let arguments = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+    // Caches so small that not everything fits.
+    let sweep = arguments(&format!(
+        "sweep factor --values 140 --store {0} --nodes 4 --cache 12MiB --chunk-size 256KiB --viewers 150 --for 15s \
+         --buffer 12s --quiet --out {1}",
+        titles.display(),
+        real.display()
+    ));
+    let output = loadtest(&sweep.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let again = arguments(&format!(
+        "simulate --like {} --quiet --out {}",
+        real.join("140").display(),
+        simulated.display()
+    ));
+    let output = loadtest(&again.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report = report(&simulated);
+    let figures = report["validation"]["figures"].as_array().unwrap();
+    assert_eq!(figures.len(), 3);
+    assert_eq!(report["validation"]["is_valid"], true, "{figures:#?}");
+    let page = std::fs::read_to_string(simulated.join("report.html")).unwrap();
+    assert!(page.contains("agrees with the run that it rebuilds"));
 }

@@ -21,6 +21,7 @@ pub(crate) struct PoolGauges {
     weight: IntGaugeVec,
     effective: GaugeVec,
     factor: IntGauge,
+    floor: IntGauge,
     spill: Gauge,
     /// A collection at a time: between the clearing and the setting nobody may read.
     collecting: Mutex<()>,
@@ -67,6 +68,10 @@ impl PoolGauges {
                 "strata_balancer_factor_percent",
                 "Highest load of a node in percent of the average; 0: no bound.",
             )?,
+            floor: IntGauge::new(
+                "strata_balancer_floor",
+                "Requests that a node may always hold, whatever its share.",
+            )?,
             spill: Gauge::new(
                 "strata_balancer_zone_spill_ratio",
                 "Part of the keys that go to other zones for lack of capacity, 0 to 1.",
@@ -86,6 +91,7 @@ impl Collector for PoolGauges {
             self.weight.desc(),
             self.effective.desc(),
             self.factor.desc(),
+            self.floor.desc(),
             self.spill.desc(),
         ]
         .concat()
@@ -125,8 +131,9 @@ impl Collector for PoolGauges {
                 .with_label_values(&[node.id()])
                 .set(Tier::part_of(member));
         }
-        self.factor
-            .set(i64::from(self.pool.balance().bound.factor_percent));
+        let bound = self.pool.balance().bound;
+        self.factor.set(i64::from(bound.factor_percent));
+        self.floor.set(i64::from(bound.floor));
         self.spill.set(members.spill.share());
         [
             self.in_flight.collect(),
@@ -136,6 +143,7 @@ impl Collector for PoolGauges {
             self.weight.collect(),
             self.effective.collect(),
             self.factor.collect(),
+            self.floor.collect(),
             self.spill.collect(),
         ]
         .concat()

@@ -98,7 +98,9 @@ async fn switch_on(inner: &Inner, looks: &mut Looks) -> bool {
 /// Whether the disk can be written and read, and in time.
 async fn probe(inner: &Inner, looks: &mut Looks) -> Result<(), Trouble> {
     let path = inner.config.directory.join(PROBE);
-    looks.look(move || write_and_read(&path)).await
+    let metrics = inner.metrics.clone();
+    let look = move || write_and_read(&path).map(|free| metrics.set_free(free));
+    looks.look(look).await
 }
 
 /// How long a tier that fails again and again is left alone: opening it costs
@@ -184,7 +186,8 @@ fn begin(
     Ok(told)
 }
 
-fn write_and_read(path: &Path) -> io::Result<()> {
+/// Returns how many bytes are free on the volume.
+fn write_and_read(path: &Path) -> io::Result<u64> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
@@ -201,7 +204,7 @@ fn write_and_read(path: &Path) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     file.read_exact(&mut read)?;
     if read == [0x5a; PROBE_BYTES] {
-        Ok(())
+        fs4::available_space(path)
     } else {
         Err(io::Error::other("what was written is not what is read"))
     }

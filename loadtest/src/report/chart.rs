@@ -6,14 +6,20 @@ use super::figures::Unit;
 use super::page::escape;
 use crate::number::{float_len, place};
 
-const WIDTH: f64 = 720.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 12.0;
-const TOP: f64 = 10.0;
-const BOTTOM: f64 = 30.0;
+/// As wide as a column of the page, so that texts are drawn in their own size.
+const WIDTH: f64 = 560.0;
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 14.0;
+const TOP: f64 = 24.0;
+const BOTTOM: f64 = 40.0;
+/// Marks so near the right edge stand left of their line.
+const EDGE: f64 = 24.0;
 
 /// Most points drawn of a line; neighbours are joined beyond that.
 const POINTS_MAX: usize = 360;
+
+/// The same of a line that is one of many: a picture of a thousand nodes has to be sent by mail.
+const FAINT_POINTS_MAX: usize = 120;
 
 /// Most places of a plot that say their values when pointed at.
 const TIPS_MAX: usize = 120;
@@ -59,10 +65,10 @@ pub enum Axis {
     Time,
     /// Plain numbers.
     Plain,
-    /// Values are nines: 0 is the median's half, 1 is 90 %, 2 is 99 %, …
+    /// Places are nines: 0.3 is the median, 1 is 90 %, 2 is 99 %, …
     Nines,
-    /// Values are places in this list.
-    Names(Vec<String>),
+    /// What it stands for, and what its places are called.
+    Names(String, Vec<String>),
 }
 
 /// A plot of lines over a common axis.
@@ -127,15 +133,20 @@ impl Plot {
             h = self.height
         );
         frame.grid(&mut out, self.unit, &self.axis);
+        frame.name_axes(&mut out, self.unit, &self.axis);
         for series in &self.series {
-            let (class, style) = match series.look {
-                Look::Line(colour) => ("l", format!(" style=\"stroke:var(--c{})\"", colour % COLOURS)),
-                Look::Faint => ("l faint", String::new()),
-                Look::Guide => ("l guide", String::new()),
+            let (class, style, most) = match series.look {
+                Look::Line(colour) => (
+                    "l",
+                    format!(" style=\"stroke:var(--c{})\"", colour % COLOURS),
+                    POINTS_MAX,
+                ),
+                Look::Faint => ("l faint", String::new(), FAINT_POINTS_MAX),
+                Look::Guide => ("l guide", String::new(), POINTS_MAX),
             };
             let _ = write!(out, "<polyline class=\"{class}\"{style} points=\"");
-            for (x, y) in joined(&series.points, POINTS_MAX, self.join) {
-                let _ = write!(out, "{:.1},{:.1} ", frame.x(x), frame.y(y));
+            for (x, y) in joined(&series.points, most, self.join) {
+                let _ = write!(out, "{:.0},{:.1} ", frame.x(x), frame.y(y));
             }
             out.push_str("\"/>");
         }
@@ -145,6 +156,12 @@ impl Plot {
     }
 
     fn legend(&self, out: &mut String) {
+        // One line is what the title says.
+        if let [series] = self.series.as_slice()
+            && series.name == self.title
+        {
+            return;
+        }
         out.push_str("<div class=\"legend\">");
         let mut is_faint_named = false;
         for series in &self.series {
@@ -262,15 +279,22 @@ impl Frame {
             );
         }
         let at = match axis {
-            Axis::Nines | Axis::Names(_) => (0..=place(self.x_max)).map(float_len).collect(),
-            Axis::Time | Axis::Plain => ticks(self.x_min, self.x_max, 7),
+            // The median, and whole nines.
+            Axis::Nines => std::iter::once(self.x_min)
+                .chain((1..=place(self.x_max)).map(float_len))
+                .collect(),
+            Axis::Names(..) => (0..=place(self.x_max)).map(float_len).collect(),
+            Axis::Time => time_ticks(self.x_min, self.x_max),
+            Axis::Plain => ticks(self.x_min, self.x_max, 6),
         };
         for value in at {
             let x = self.x(value);
+            // What stands at the edge must not be cut.
+            let anchor = if x > WIDTH - RIGHT - EDGE { "end" } else { "middle" };
             let _ = write!(
                 out,
                 "<line class=\"g\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>\
-                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
                 self.bottom,
                 self.bottom + 17.0,
                 escape(&axis.show(value))
@@ -279,14 +303,39 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// What the axes stand for: above the one, at the end of the other.
+    fn name_axes(&self, out: &mut String, unit: Unit, axis: &Axis) {
+        let _ = write!(
+            out,
+            "<text class=\"axis\" x=\"0\" y=\"12\">{}</text>\
+             <text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            unit.axis(),
+            WIDTH - RIGHT,
+            self.bottom + 34.0,
+            escape(axis.title())
+        );
+    }
+}
+
 impl Axis {
+    /// What it stands for.
+    fn title(&self) -> &str {
+        match self {
+            Self::Time => "time from the start",
+            Self::Plain => "",
+            Self::Nines => "part of all requests that took no longer",
+            Self::Names(name, _) => name,
+        }
+    }
+
     fn show(&self, value: f64) -> String {
         match self {
-            Self::Names(names) => names.get(place(value)).cloned().unwrap_or_default(),
+            Self::Names(_, names) => names.get(place(value)).cloned().unwrap_or_default(),
             Self::Time => time(value),
             Self::Plain if value.fract().abs() < 1e-9 => super::figures::grouped(value),
             Self::Plain => format!("{value:.2}"),
-            Self::Nines if value < 0.5 => "0 %".to_owned(),
+            Self::Nines if value < 0.5 => "50 %".to_owned(),
             Self::Nines => {
                 let percent = 100.0 * (1.0 - 10.0_f64.powf(-value));
                 let digits = place(value.floor() - 2.0);
@@ -294,6 +343,23 @@ impl Axis {
             }
         }
     }
+}
+
+/// Round times within a range, some six of them.
+fn time_ticks(min: f64, max: f64) -> Vec<f64> {
+    const STEPS_S: [f64; 17] = [
+        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
+        21_600.0, 43_200.0,
+    ];
+    let rough = (max - min) / 6.0;
+    let step = STEPS_S
+        .into_iter()
+        .find(|step| rough <= *step)
+        .unwrap_or(86_400.0);
+    let (first, last) = ((min / step).ceil(), (max / step).floor());
+    (0..=place((last - first).max(0.0)))
+        .map(|index| (first + float_len(index)) * step)
+        .collect()
 }
 
 /// `45 s`, `2:05`, `3:20:00`.
@@ -311,8 +377,11 @@ fn short(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Count | Unit::PerSecond if value >= 10_000.0 => super::figures::scaled(value),
         Unit::Count | Unit::PerSecond if value.fract().abs() > 1e-9 => format!("{value:.1}"),
+        Unit::Share if (value * 100.0).fract().abs() > 1e-6 => format!("{:.1} %", value * 100.0),
         Unit::Share => format!("{:.0} %", value * 100.0),
         Unit::Number => format!("{value:.2}"),
+        // The unit stands above the axis.
+        Unit::Milliseconds => super::figures::grouped_or_fraction(value),
         _ => unit.show(value),
     }
 }
@@ -358,7 +427,7 @@ fn joined(points: &[(f64, f64)], most: usize, join: Join) -> Vec<(f64, f64)> {
 pub fn bars(title: &str, unit: Unit, rows: &[(String, f64)], mark: Option<(&str, f64)>) -> String {
     const ROW: f64 = 20.0;
     const NAME: f64 = 130.0;
-    const VALUE: f64 = 110.0;
+    const VALUE: f64 = 90.0;
     let most = rows.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     if rows.is_empty() || most <= 0.0 {
         return String::new();
@@ -414,6 +483,27 @@ mod tests {
         assert_eq!(ticks(0.0, 10.0, 5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
         assert_eq!(ticks(3.0, 47.0, 4), [20.0, 40.0]);
         assert!(ticks(5.0, 5.0, 4).is_empty());
+    }
+
+    #[test]
+    fn times_are_marked_where_people_look_for_them() {
+        assert_eq!(time_ticks(0.0, 300.0), [0.0, 60.0, 120.0, 180.0, 240.0, 300.0]);
+        assert_eq!(time_ticks(0.0, 3600.0)[1], 600.0);
+        assert_eq!(time_ticks(0.0, 12.0), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
+    }
+
+    #[test]
+    fn axes_say_what_they_stand_for() {
+        let series = vec![Series {
+            name: "a".to_owned(),
+            points: vec![(0.0, 1.0), (10.0, 2.0)],
+            look: Look::Line(0),
+        }];
+        let svg = Plot::over_time("t", Unit::Milliseconds, Join::Mean, series).svg();
+        assert!(
+            svg.contains(">ms<") && svg.contains(">time from the start<"),
+            "{svg}"
+        );
     }
 
     #[test]

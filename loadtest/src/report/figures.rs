@@ -18,6 +18,8 @@ pub enum Unit {
     PerSecond,
     /// A plain number.
     Number,
+    /// Bytes.
+    Bytes,
     /// Money, in the currency of the price file.
     Money,
 }
@@ -106,7 +108,11 @@ impl Figures {
             "Sent late, p99",
             Unit::Milliseconds,
             Some(true),
-            |r| (r.totals.requests > 0).then_some(r.lateness.p99_ms),
+            // Virtual requests are never late.
+            |r| {
+                let is_real = r.test != super::Test::Simulation;
+                (is_real && r.totals.requests > 0).then_some(r.lateness.p99_ms)
+            },
         ),
         figure("hit_ratio", "Hit ratio of media", Unit::Share, Some(false), |r| {
             r.fleet.as_ref()?.hit_ratio()
@@ -121,7 +127,7 @@ impl Figures {
         figure(
             "store_bytes",
             "Bytes from the store",
-            Unit::Count,
+            Unit::Bytes,
             Some(true),
             |r| Some(float(r.fleet.as_ref()?.store.bytes)),
         ),
@@ -145,6 +151,23 @@ impl Figures {
         figure("retries", "Retries", Unit::Count, Some(true), |r| {
             Some(float(r.fleet.as_ref()?.retry_count()))
         }),
+        figure("redispatches", "Redispatches", Unit::Count, Some(true), |r| {
+            Some(float(r.fleet.as_ref()?.redispatch_count()))
+        }),
+        figure(
+            "resumes",
+            "Answers taken up elsewhere",
+            Unit::Count,
+            Some(true),
+            |r| Some(float(r.fleet.as_ref()?.resumes)),
+        ),
+        figure(
+            "cross_zone",
+            "Requests across zones",
+            Unit::Count,
+            Some(true),
+            |r| Some(float(r.fleet.as_ref()?.cross_zone?)),
+        ),
         figure(
             "drowning",
             "Time of nodes with too much to send",
@@ -152,6 +175,9 @@ impl Figures {
             Some(true),
             |r| r.fleet.as_ref()?.drowning,
         ),
+        figure("drowned", "Nodes that drown", Unit::Count, Some(true), |r| {
+            Some(float(r.fleet.as_ref()?.drowned?))
+        }),
         figure("stalls", "Stalls of playback", Unit::Count, Some(true), |r| {
             Some(float(r.audience.as_ref()?.stalls))
         }),
@@ -178,6 +204,21 @@ impl Figures {
 }
 
 impl Unit {
+    /// What stands at an axis of such values, whose marks are short.
+    #[must_use]
+    pub fn axis(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "ms",
+            Self::Share => "part of all",
+            Self::Count => "number",
+            Self::BitsPerSecond => "bits a second",
+            Self::PerSecond => "a second",
+            Self::Number => "",
+            Self::Bytes => "bytes",
+            Self::Money => "an hour",
+        }
+    }
+
     /// A value with its unit, as people write it.
     #[must_use]
     pub fn show(self, value: f64) -> String {
@@ -193,6 +234,7 @@ impl Unit {
             Self::PerSecond if value < 100.0 => format!("{value:.1}"),
             Self::PerSecond => grouped(value),
             Self::Number => format!("{value:.3}"),
+            Self::Bytes => format!("{}B", scaled(value)),
             Self::Money => format!("{value:.2}"),
         }
     }
@@ -210,6 +252,17 @@ pub fn grouped(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// As [`grouped`], with a fraction where there would be nothing else.
+#[must_use]
+pub(super) fn grouped_or_fraction(value: f64) -> String {
+    match value.abs() {
+        10.0.. => grouped(value),
+        _ if value.fract().abs() < 1e-9 => grouped(value),
+        1.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
 }
 
 /// Three digits and a decimal prefix: `1.25 G`.
@@ -246,6 +299,7 @@ mod tests {
             (Unit::BitsPerSecond, 0.0, "0 b/s"),
             (Unit::Milliseconds, 0.123, "0.12 ms"),
             (Unit::Milliseconds, 12_345.0, "12.3 s"),
+            (Unit::Bytes, 2.5e9, "2.50 GB"),
             (Unit::Share, 0.9731, "97.31 %"),
             (Unit::Share, 0.000_01, "0.0010 %"),
         ] {

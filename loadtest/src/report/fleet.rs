@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strata_balancer::attempt::Failure;
+use strata_balancer::choice::Choice;
 
 use crate::number::{float, float_len, ratio};
-use crate::scrape::{Line, Look};
+use crate::scrape::{Line, Look, names};
 
 /// All nodes together, and each by itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub struct FleetFigures {
     /// The part of all time in which nodes had more than a second's work waiting at their networks, in simulations.
     #[serde(default)]
     pub drowning: Option<f64>,
+    /// Nodes that had so for more than 1 % of the time, in simulations.
+    #[serde(default)]
+    pub drowned: Option<u64>,
     /// What each node can send for ever, in simulations: the least of all.
     #[serde(default)]
     pub node_baseline_bps: Option<f64>,
@@ -122,14 +127,26 @@ impl FleetFigures {
     /// First choices as a part of all choices.
     #[must_use]
     pub fn first_choice_share(&self) -> Option<f64> {
-        let first = self.choices.get("first").copied().unwrap_or_default();
+        let first = self.chosen(Choice::First);
         ratio(first, self.choices.values().sum())
+    }
+
+    /// Attempts for this reason.
+    #[must_use]
+    pub fn chosen(&self, choice: Choice) -> u64 {
+        self.choices.get(choice.label()).copied().unwrap_or_default()
     }
 
     /// Attempts that followed a failed one.
     #[must_use]
     pub fn retry_count(&self) -> u64 {
         self.retries.values().sum()
+    }
+
+    /// Of these, the ones that went to another node.
+    #[must_use]
+    pub fn redispatch_count(&self) -> u64 {
+        self.chosen(Choice::Retry)
     }
 
     /// What was seen of nodes; `None` when none was looked at.
@@ -155,40 +172,36 @@ impl FleetFigures {
                 *into.entry(name).or_default() += count;
             }
         };
-        merge(
-            &mut self.choices,
-            line.grown_by("strata_balancer_choices_total", "choice"),
-        );
-        merge(
-            &mut self.retries,
-            line.grown_by("strata_balancer_retries_total", "reason"),
-        );
-        merge(
-            &mut self.endings,
-            line.grown_by("strata_balancer_attempts_total", "ending"),
-        );
-        self.resumes += line.grown("strata_balancer_resumes_total", &[]);
-        self.bound_hits += line.grown("strata_balancer_bound_hits_total", &[]);
-        if let Some(count) = self.choices.get("other_zone") {
-            self.cross_zone = Some(*count);
+        merge(&mut self.choices, line.grown_by(names::CHOICES, "choice"));
+        merge(&mut self.retries, line.grown_by(names::RETRIES, "reason"));
+        merge(&mut self.endings, line.grown_by(names::ATTEMPTS, "ending"));
+        self.resumes = self
+            .retries
+            .get(Failure::BrokenOff.label())
+            .copied()
+            .unwrap_or_default();
+        self.bound_hits += line.grown(names::BOUND_HITS, &[]);
+        self.cross_zone = match self.chosen(Choice::OtherZone) {
+            0 => self.cross_zone,
+            count => Some(count),
+        };
+        // Told by balancers whose own zone is known, once a byte came from another.
+        if line.has(names::OTHER_ZONE_BODY) {
+            let bytes = line.grown(names::OTHER_ZONE_BODY, &[]);
+            self.cross_zone_bytes = Some(self.cross_zone_bytes.unwrap_or_default() + bytes);
         }
         let mut node = node_of(line);
-        node.requests = line.grown("strata_balancer_requests_total", &[]);
-        node.bytes = line.grown("strata_balancer_body_bytes_total", &[]);
+        node.requests = line.grown(names::BALANCED, &[]);
+        node.bytes = line.grown(names::BALANCED_BYTES, &[]);
         self.balancers.push(node);
     }
 
     fn add_origin(&mut self, line: &Line) {
         let mut node = node_of(line);
-        node.requests = line.grown("strata_origin_requests_total", &[]);
-        node.bytes = line.grown("strata_origin_response_bytes_total", &[]);
-        for tier in line.grown_by("strata_cache_requests_total", "tier").into_keys() {
-            let of = |outcome| {
-                line.grown(
-                    "strata_cache_requests_total",
-                    &[("tier", &tier), ("outcome", outcome)],
-                )
-            };
+        node.requests = line.grown(names::REQUESTS, &[]);
+        node.bytes = line.grown(names::RESPONSE_BYTES, &[]);
+        for tier in line.grown_by(names::CACHE_REQUESTS, "tier").into_keys() {
+            let of = |outcome| line.grown(names::CACHE_REQUESTS, &[("tier", &tier), ("outcome", outcome)]);
             let found = TierFigures {
                 hits: of("hit"),
                 joined: of("joined"),
@@ -208,14 +221,14 @@ impl FleetFigures {
                 None => self.tiers.push(found),
             }
         }
-        for (operation, count) in line.grown_by("strata_origin_store_requests_total", "operation") {
+        for (operation, count) in line.grown_by(names::STORE_REQUESTS, "operation") {
             // Asked for the node's own sake, not for a viewer's.
             if operation != "probe" {
                 node.store_requests += count;
                 *self.store.requests.entry(operation).or_default() += count;
             }
         }
-        self.store.bytes += line.grown("strata_origin_store_bytes_total", &[]);
+        self.store.bytes += line.grown(names::STORE_BYTES, &[]);
         self.nodes.push(node);
     }
 }

@@ -51,19 +51,18 @@ pub fn html(report: &Report) -> String {
 
 fn verdict(report: &Report) -> Option<(bool, String)> {
     if report.verdict.is_empty() {
-        return None;
+        let validation = report.validation.as_ref()?;
+        return Some((validation.is_valid, sections::agreement(validation).to_owned()));
     }
+    let count = report.verdict.len();
     let missed = report.verdict.iter().filter(|judged| !judged.is_met).count();
-    Some(match missed {
-        0 => (
-            true,
-            format!("All {} expectations are met.", report.verdict.len()),
-        ),
-        missed => (
-            false,
-            format!("{missed} of {} expectations are not met.", report.verdict.len()),
-        ),
-    })
+    let text = match (missed, count) {
+        (0, 1) => "What was expected is met.".to_owned(),
+        (0, count) => format!("All {count} expectations are met."),
+        (1, 1) => "What was expected is not met.".to_owned(),
+        (missed, count) => format!("Not met: {missed} of {count} expectations."),
+    };
+    Some((missed == 0, text))
 }
 
 /// What must be said of a test that did not run its length.

@@ -117,10 +117,10 @@ header .warn{color:var(--warn);font-weight:600;padding:10px 14px;border:1px soli
 .tile{background:var(--card);border-radius:10px;padding:12px 14px}\
 .tile span,.tile small{display:block;color:var(--dim);font-size:13px}.tile b{font-size:22px;font-variant-numeric:tabular-nums}\
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:22px 26px}\
-figure{margin:0}figcaption{font-size:14px}.how{color:var(--dim)}\
+figure{margin:0;max-width:640px}figcaption{font-size:14px}.how{color:var(--dim)}\
 .legend{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:12.5px;color:var(--dim);min-height:20px}\
 .legend i{display:inline-block;width:14px;height:3px;border-radius:2px;margin-right:5px;vertical-align:middle}\
-svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--dim)}\
+svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--dim)}svg .axis{font-style:italic}\
 .g{stroke:var(--line);stroke-width:1}.l{fill:none;stroke-width:2;stroke-linejoin:round}\
 .faint{stroke:var(--faint);stroke-width:1;opacity:.7}.guide{stroke:var(--dim);stroke-width:1.3;stroke-dasharray:5 4}\
 .tip{fill:transparent}.tip:hover{fill:var(--dim);opacity:.13}\
@@ -128,7 +128,9 @@ svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--dim)
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-nums;margin:6px 0}\
 th,td{padding:4px 12px 4px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
 th:first-child,td:first-child{text-align:left}th{color:var(--dim);font-weight:500}\
-td.path{white-space:normal;word-break:break-all}.up{color:var(--bad)}.down{color:var(--good)}\
+@media(max-width:560px){header,main{padding-left:14px;padding-right:14px}svg text{font-size:15px}\
+.tiles{grid-template-columns:repeat(auto-fill,minmax(135px,1fr));gap:8px}.tile b{font-size:19px}}\
+.up{color:var(--bad)}.down{color:var(--good)}\
 ul{padding-left:20px}li{margin:3px 0}main{padding-bottom:60px}";
 
 #[cfg(test)]

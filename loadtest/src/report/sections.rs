@@ -12,8 +12,11 @@ use crate::record::Example;
 /// Nodes that have lines of their own in plots; more are drawn faintly.
 const NODES_TOLD_APART_MAX: usize = 8;
 
+/// Of more nodes, the busiest ones are told apart all the same.
+const BUSIEST_TOLD: usize = 3;
+
 /// Figures that stand at the top, in this order, where they were measured.
-const TILES: [&str; 15] = [
+const TILES: [&str; 16] = [
     "rate",
     "throughput",
     "errors",
@@ -25,6 +28,7 @@ const TILES: [&str; 15] = [
     "max_over_mean",
     "first_choice",
     "retries",
+    "drowned",
     "drowning",
     "stalls",
     "check_faults",
@@ -170,37 +174,42 @@ pub(super) fn latency(report: &Report) -> String {
     if report.totals.requests == 0 {
         return String::new();
     }
+    // Virtual requests are sent when they are due, and have no first byte.
+    let is_real = report.test != super::Test::Simulation;
     let line = |name: &str, quantiles: &Quantiles, look| Series {
         name: name.to_owned(),
         points: nines(quantiles),
         look,
     };
+    let mut series = vec![line("from when it was due", &report.latency, Look::Line(0))];
+    let row = |name: &str, quantiles: &Quantiles| {
+        let values = quantiles.named().map(|(_, value)| Unit::Milliseconds.show(value));
+        [vec![name.to_owned()], values.to_vec()].concat()
+    };
+    let mut rows = vec![row("from due to last byte", &report.latency)];
+    if is_real {
+        series.push(line("from when it was sent", &report.service, Look::Guide));
+        series.push(line("to the first byte", &report.first_byte, Look::Line(2)));
+        rows.push(row("from sent to last byte", &report.service));
+        rows.push(row("from due to first byte", &report.first_byte));
+        rows.push(row("sent late by", &report.lateness));
+    }
+    let caption = if is_real {
+        "From when a request was due; a tool that waits for answers sees the dashed line only."
+    } else {
+        ""
+    };
     let plot = Plot {
         title: "Latency by percentile".to_owned(),
-        caption: "From when a request was due; a tool that waits for answers sees the dashed line only."
-            .to_owned(),
+        caption: caption.to_owned(),
         unit: Unit::Milliseconds,
-        series: vec![
-            line("from when it was due", &report.latency, Look::Line(0)),
-            line("from when it was sent", &report.service, Look::Guide),
-            line("to the first byte", &report.first_byte, Look::Line(2)),
-        ],
+        series,
         join: Join::Highest,
         axis: Axis::Nines,
         height: 260.0,
         from_zero: true,
         top: 0.0,
     };
-    let row = |name: &str, quantiles: &Quantiles| {
-        let values = quantiles.named().map(|(_, value)| Unit::Milliseconds.show(value));
-        [vec![name.to_owned()], values.to_vec()].concat()
-    };
-    let mut rows = vec![
-        row("from due to last byte", &report.latency),
-        row("from sent to last byte", &report.service),
-        row("from due to first byte", &report.first_byte),
-        row("sent late by", &report.lateness),
-    ];
     rows.extend(
         report
             .kinds
@@ -224,19 +233,27 @@ fn node_lines(
     value: &dyn Fn(&crate::scrape::Look, &crate::scrape::Look) -> Option<f64>,
 ) -> Vec<Series> {
     let is_many = NODES_TOLD_APART_MAX < nodes.len();
+    let mut busiest: Vec<u64> = nodes.iter().map(|node| node.bytes).collect();
+    busiest.sort_unstable_by(|a, b| b.cmp(a));
     let lines = nodes.iter().enumerate().map(|(index, node)| {
         let pairs = node.looks.iter().zip(node.looks.iter().skip(1));
-        Series {
-            name: if is_many {
-                "a node".to_owned()
-            } else {
-                node.name.clone()
-            },
-            points: pairs.filter_map(|(a, b)| Some((b.at_s, value(a, b)?))).collect(),
-            look: if is_many { Look::Faint } else { Look::Line(index) },
-        }
+        let points = pairs.filter_map(|(a, b)| Some((b.at_s, value(a, b)?))).collect();
+        let rank = busiest.iter().position(|bytes| *bytes == node.bytes);
+        let look = match rank {
+            _ if !is_many => Look::Line(index),
+            Some(rank) if rank < BUSIEST_TOLD => Look::Line(rank + 1),
+            _ => Look::Faint,
+        };
+        let name = match look {
+            Look::Faint => "another".to_owned(),
+            _ => node.name.clone(),
+        };
+        Series { name, points, look }
     });
-    lines.filter(|line| !line.points.is_empty()).collect()
+    let mut lines: Vec<Series> = lines.filter(|line| !line.points.is_empty()).collect();
+    // Those that are told apart lie above the others.
+    lines.sort_by_key(|line| line.look != Look::Faint);
+    lines
 }
 
 pub(super) fn nodes(report: &Report) -> String {
@@ -266,30 +283,30 @@ pub(super) fn nodes(report: &Report) -> String {
         ),
         load_plot(report, "Throughput of each origin", 0.0),
         Plot::over_time(
-            "Work waiting at each origin's network (ms)",
+            "Work waiting at each origin's network",
             Unit::Milliseconds,
             Join::Highest,
             node_lines(&fleet.nodes, &|_, b| Some(1e3 * b.backlog_s?)),
         ),
         Plot::over_time(
-            "Processor time of each node",
-            Unit::Share,
+            "Processor time of each node, in cores",
+            Unit::Number,
             Join::Mean,
             node_lines(&all, &|a, b| {
                 Some((b.cpu_seconds? - a.cpu_seconds?).max(0.0) / (b.at_s - a.at_s).max(1e-3))
             }),
         ),
         Plot::over_time(
-            "Memory of each node (MB)",
-            Unit::Count,
+            "Memory of each node",
+            Unit::Bytes,
             Join::Highest,
-            node_lines(&all, &|_, b| Some(float(b.memory_bytes?) / 1e6)),
+            node_lines(&all, &|_, b| Some(float(b.memory_bytes?))),
         ),
         Plot::over_time(
-            "Disk free on each node (GB)",
-            Unit::Number,
+            "Disk free on each node",
+            Unit::Bytes,
             Join::Mean,
-            node_lines(&fleet.nodes, &|_, b| Some(float(b.disk_free_bytes?) / 1e9)),
+            node_lines(&fleet.nodes, &|_, b| Some(float(b.disk_free_bytes?))),
         ),
     ];
     let mut rows: Vec<(String, f64)> = fleet
@@ -363,7 +380,11 @@ pub(super) fn balancing(report: &Report) -> String {
             grouped(float(fleet.bound_hits)),
         ],
         vec![
-            "answers taken up by another node".to_owned(),
+            "retries on another node (redispatches)".to_owned(),
+            grouped(float(fleet.redispatch_count())),
+        ],
+        vec![
+            "answers that broke off and were taken up by another node".to_owned(),
             grouped(float(fleet.resumes)),
         ],
     ];
@@ -374,6 +395,12 @@ pub(super) fn balancing(report: &Report) -> String {
         others.push(vec![
             "requests served from another zone".to_owned(),
             grouped(float(count)),
+        ]);
+    }
+    if let Some(bytes) = fleet.cross_zone_bytes {
+        others.push(vec![
+            "bytes between zones".to_owned(),
+            format!("{}B", scaled(float(bytes))),
         ]);
     }
     format!(
@@ -420,15 +447,20 @@ pub(super) fn validation(report: &Report) -> String {
             ]
         })
         .collect();
-    let verdict = if validation.is_valid {
+    format!(
+        "<p>{}</p>{}",
+        agreement(validation),
+        table(&["", "For real", "Simulated", "Difference"], &rows)
+    )
+}
+
+/// Whether a simulation is to be trusted, in a sentence.
+pub(super) fn agreement(validation: &crate::simulate::Validation) -> &'static str {
+    if validation.is_valid {
         "The simulation agrees with the run that it rebuilds, within 10 %."
     } else {
         "The simulation does not agree with the run that it rebuilds: do not trust what it says of larger ones."
-    };
-    format!(
-        "<p>{verdict}</p>{}",
-        table(&["", "For real", "Simulated", "Difference"], &rows)
-    )
+    }
 }
 
 pub(super) fn audience(report: &Report) -> String {
@@ -558,9 +590,10 @@ pub(super) fn settings(report: &Report) -> String {
         .iter()
         .map(|(name, value)| vec![name.clone(), value.clone()])
         .collect();
+    let table = table(&["Setting", "Value"], &rows);
+    if report.test == super::Test::Simulation {
+        return table;
+    }
     let late = milliseconds(crate::number::seconds(report.lateness.p99_ms / 1e3));
-    format!(
-        "{}<p>99 of 100 requests were sent within {late} ms of when they were due.</p>",
-        table(&["Setting", "Value"], &rows)
-    )
+    format!("{table}<p>99 of 100 requests were sent within {late} ms of when they were due.</p>")
 }

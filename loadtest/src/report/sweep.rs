@@ -9,19 +9,20 @@ use super::{Report, sections};
 use crate::number::float_len;
 
 /// The figures that are plotted over the values, where they were measured.
-const PLOTTED: [&str; 8] = [
+const PLOTTED: [&str; 9] = [
+    "drowned",
     "max_over_mean",
+    "first_choice",
     "hit_ratio",
     "store_requests",
-    "first_choice",
-    "drowning",
     "p99",
-    "retries",
+    "stalls",
     "errors",
+    "retries",
 ];
 
 /// The figures of the table.
-const TABLE: [&str; 15] = [
+const TABLE: [&str; 19] = [
     "rate",
     "throughput",
     "errors",
@@ -33,9 +34,13 @@ const TABLE: [&str; 15] = [
     "store_bytes",
     "max_over_mean",
     "first_choice",
+    "bound_hits",
     "retries",
+    "redispatches",
+    "drowned",
     "drowning",
     "stalls",
+    "startup_p99",
     "cost",
 ];
 
@@ -79,9 +84,8 @@ impl Sweep {
             .collect()
     }
 
-    /// The table, as rows of text: heads first.
-    #[must_use]
-    pub fn rows(&self) -> Vec<Vec<String>> {
+    /// A row a value.
+    fn rows(&self) -> Vec<Vec<String>> {
         let measured = self.measured(&TABLE);
         let heads = measured.iter().map(|(figure, _)| figure.title.to_owned());
         let mut rows = vec![
@@ -97,6 +101,15 @@ impl Sweep {
             rows.push(std::iter::once(point.value.clone()).chain(cells).collect());
         }
         rows
+    }
+
+    /// The table, as rows of text, heads first: a row a figure, as these are many and values few.
+    #[must_use]
+    pub fn turned(&self) -> Vec<Vec<String>> {
+        let rows = self.rows();
+        let columns = rows.first().map_or(0, Vec::len);
+        let column = |place: usize| rows.iter().filter_map(|row| row.get(place).cloned()).collect();
+        (0..columns).map(column).collect()
     }
 
     /// The page.
@@ -122,7 +135,7 @@ impl Sweep {
                 .as_ref()
                 .map(|reason| format!("Partial results: {reason}.")),
         };
-        let rows = self.rows();
+        let rows = self.turned();
         let heads: Vec<&str> = rows.first().into_iter().flatten().map(String::as_str).collect();
         let notes: String = self
             .notes
@@ -139,16 +152,27 @@ impl Sweep {
     }
 
     fn plots(&self) -> String {
-        let drawn: String = self
+        let is_nothing = |values: &[Option<f64>]| values.iter().flatten().all(|value| *value == 0.0);
+        let (nothing, some): (Vec<_>, Vec<_>) = self
             .measured(&PLOTTED)
+            .into_iter()
+            .partition(|(_, values)| is_nothing(values));
+        let drawn: String = some
             .iter()
             .map(|(figure, values)| self.plot(figure, values))
             .collect();
-        if drawn.is_empty() {
-            drawn
-        } else {
-            format!("<div class=\"plots\">{drawn}</div>")
+        let names: Vec<&str> = nothing.iter().map(|(figure, _)| figure.title).collect();
+        let mut out = String::new();
+        if !drawn.is_empty() {
+            out = format!("<div class=\"plots\">{drawn}</div>");
         }
+        if !names.is_empty() {
+            out.push_str(&format!(
+                "<p>None at any value: {}.</p>",
+                names.join(", ").to_lowercase()
+            ));
+        }
+        out
     }
 
     fn plot(&self, figure: &Figure, values: &[Option<f64>]) -> String {
@@ -169,7 +193,10 @@ impl Sweep {
                 look: Look::Line(0),
             }],
             join: Join::Mean,
-            axis: Axis::Names(self.points.iter().map(|point| point.value.clone()).collect()),
+            axis: Axis::Names(
+                self.setting.clone(),
+                self.points.iter().map(|point| point.value.clone()).collect(),
+            ),
             height: 190.0,
             from_zero: false,
             top: 0.0,

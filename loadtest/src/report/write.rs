@@ -40,6 +40,14 @@ impl Output {
         Ok(output)
     }
 
+    /// A folder within it, such as for one value of a sweep.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn inner(&self, name: &str) -> Result<Self, WriteError> {
+        Self::new(&self.folder.join(name))
+    }
+
     /// The page.
     #[must_use]
     pub fn page(&self) -> PathBuf {

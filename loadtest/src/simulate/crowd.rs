@@ -2,8 +2,10 @@
 
 use strata_balancer::ring::Key;
 
-use super::{KeyOf, TitleShape};
+use super::caches::ChunkId;
+use super::{CacheSpec, KeyOf, TitleShape};
 use crate::audience::{Protocol, Reel, Viewer};
+use crate::record::Kind;
 
 /// Viewers who walk as one.
 pub(super) struct Bundle {
@@ -11,7 +13,9 @@ pub(super) struct Bundle {
     pub(super) title: u32,
     pub(super) protocol: Protocol,
     pub(super) zone: u64,
-    /// What it asks for next, at the time of its event.
+    /// What it asks for before anything else, one after the other, the last one first.
+    pub(super) errands: Vec<Kind>,
+    /// The segment it asks for then.
     pub(super) next: Option<Next>,
     /// The rendition it fetched last.
     pub(super) last: Option<usize>,
@@ -68,9 +72,11 @@ impl Slab {
     }
 }
 
-/// The part of a file that its tables take, in seconds of media at its own rate: about half a byte a
-/// sample of index is made from some eight bytes of tables.
-const TABLE_PART: f64 = 0.002;
+/// Bytes of sample tables that a second of a picture takes: 25 samples of some 12 bytes.
+const PICTURE_TABLE_BYTES: f64 = 300.0;
+
+/// The same of a sound: 47 samples of some 4 bytes.
+const SOUND_TABLE_BYTES: f64 = 200.0;
 
 /// File number of the sound; renditions of the picture are numbered from 0.
 const AUDIO: u8 = 255;
@@ -84,17 +90,56 @@ pub(super) struct Film {
     number: u32,
 }
 
-/// A stretch of a file.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A file of a title: its tables, and its media behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct File {
+    pub(super) title: u32,
+    /// Renditions of the picture from 0, the sound last.
+    pub(super) number: u8,
+    pub(super) bytes: u64,
+    pub(super) table_bytes: u64,
+}
+
+impl File {
+    /// How many chunks it has.
+    pub(super) fn chunks(self, spec: &CacheSpec) -> u32 {
+        let count = self.bytes.div_ceil(u64::from(spec.chunk_bytes.max(1)));
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn chunk(self, index: u32) -> ChunkId {
+        ChunkId::new(self.title, self.number, index)
+    }
+
+    /// Bytes of chunk `index`: the last one is shorter, and behind it there is none.
+    pub(super) fn chunk_bytes(self, index: u32, spec: &CacheSpec) -> u32 {
+        let from = u64::from(index) * u64::from(spec.chunk_bytes);
+        let bytes = self.bytes.saturating_sub(from).min(u64::from(spec.chunk_bytes));
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
+
+/// A segment in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretch {
-    pub(super) file: u8,
-    /// The chunk with the tables of the segment.
-    pub(super) table: u32,
-    pub(super) first: u32,
-    /// Inclusive.
-    pub(super) last: u32,
-    pub(super) bytes: f64,
-    pub(super) file_bytes: f64,
+    pub(super) file: File,
+    /// Where the tables of the segment are.
+    pub(super) table_at: u64,
+    /// Where its media begins.
+    pub(super) from: u64,
+    pub(super) bytes: u64,
+}
+
+impl Stretch {
+    /// The first and the last chunk that it needs.
+    pub(super) fn chunks(&self, spec: &CacheSpec) -> (u32, u32) {
+        let size = u64::from(spec.chunk_bytes.max(1));
+        let chunk = |at: u64| u32::try_from(at / size).unwrap_or(u32::MAX);
+        let last = (self.from + self.bytes)
+            .saturating_sub(1)
+            .min(self.file.bytes.saturating_sub(1));
+        (chunk(self.from), chunk(last).max(chunk(self.from)))
+    }
 }
 
 impl Film {
@@ -163,34 +208,51 @@ impl Film {
     }
 
     /// Where a segment of a rendition lies.
-    pub(super) fn picture(&self, rendition: usize, segment: usize, chunk_bytes: u32) -> Stretch {
+    pub(super) fn picture(&self, rendition: usize, segment: usize) -> Stretch {
         let rate = self.shape.rates.get(rendition).copied().unwrap_or_default();
-        self.stretch(u8::try_from(rendition).unwrap_or(0), rate, segment, chunk_bytes)
+        self.stretch(u8::try_from(rendition).unwrap_or(0), rate, segment)
     }
 
     /// Where the sound of a segment lies.
-    pub(super) fn sound(&self, segment: usize, chunk_bytes: u32) -> Stretch {
-        self.stretch(AUDIO, self.shape.audio_rate, segment, chunk_bytes)
+    pub(super) fn sound(&self, segment: usize) -> Stretch {
+        self.stretch(AUDIO, self.shape.audio_rate, segment)
     }
 
-    fn stretch(&self, file: u8, rate_bps: f64, segment: usize, chunk_bytes: u32) -> Stretch {
+    /// Its files.
+    pub(super) fn files(&self) -> impl Iterator<Item = File> + '_ {
+        let renditions = self.shape.rates.iter().zip(0_u8..AUDIO);
+        let sound = self.has_audio().then(|| self.file(AUDIO, self.shape.audio_rate));
+        renditions
+            .map(|(rate, number)| self.file(number, *rate))
+            .chain(sound)
+    }
+
+    fn file(&self, number: u8, rate_bps: f64) -> File {
+        let length_s = self.starts.last().copied().unwrap_or_default();
+        let tables = match number {
+            AUDIO => SOUND_TABLE_BYTES,
+            _ => PICTURE_TABLE_BYTES,
+        };
+        let table_bytes = crate::number::whole(tables * length_s);
+        File {
+            title: self.number,
+            number,
+            bytes: table_bytes + crate::number::whole(rate_bps / 8.0 * length_s),
+            table_bytes,
+        }
+    }
+
+    fn stretch(&self, number: u8, rate_bps: f64, segment: usize) -> Stretch {
+        let file = self.file(number, rate_bps);
         let byte_rate = rate_bps / 8.0;
         let start_s = self.starts.get(segment).copied().unwrap_or_default();
         let length_s = self.starts.last().copied().unwrap_or_default();
-        let tables = TABLE_PART * byte_rate * length_s;
-        let from = tables + start_s * byte_rate;
-        let bytes = self.duration_s(segment) * byte_rate;
-        let chunk = |at: f64| {
-            let chunk = (at.max(0.0) / f64::from(chunk_bytes.max(1))).floor();
-            u32::try_from(crate::number::whole(chunk)).unwrap_or(u32::MAX)
-        };
+        let part = start_s / length_s.max(1e-3);
         Stretch {
             file,
-            table: chunk(tables * start_s / length_s.max(1e-3)),
-            first: chunk(from),
-            last: chunk(from + bytes - 1.0).max(chunk(from)),
-            bytes,
-            file_bytes: tables + byte_rate * length_s,
+            table_at: crate::number::whole(crate::number::float(file.table_bytes) * part),
+            from: file.table_bytes + crate::number::whole(start_s * byte_rate),
+            bytes: crate::number::whole(self.duration_s(segment) * byte_rate),
         }
     }
 }
@@ -205,21 +267,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_lie_one_after_the_other() {
-        let film = Film::new(&TitleShape::even(60.0, 6.0, &[8_000_000], 0), 1);
-        let stretches: Vec<Stretch> = (0..10)
-            .map(|segment| film.picture(0, segment, 1_000_000))
-            .collect();
+    fn segments_lie_one_after_the_other_up_to_the_end() {
+        let film = Film::new(&TitleShape::even(60.0, 6.0, &[8_000_000], 128_000), 1);
+        let stretches: Vec<Stretch> = (0..10).map(|segment| film.picture(0, segment)).collect();
         assert!(
             stretches
                 .windows(2)
-                .all(|pair| pair[0].last == pair[1].first || pair[0].last + 1 == pair[1].first)
+                .all(|pair| pair[0].from + pair[0].bytes == pair[1].from)
         );
-        assert!(
-            stretches
-                .iter()
-                .all(|stretch| (stretch.bytes - 6e6).abs() < 1.0 && stretch.table == 0)
-        );
+        assert_eq!(stretches[0].from, stretches[0].file.table_bytes);
+        assert_eq!(stretches[9].from + stretches[9].bytes, stretches[9].file.bytes);
+        let files: Vec<u8> = film.files().map(|file| file.number).collect();
+        assert_eq!(files, [0, AUDIO]);
     }
 
     #[test]

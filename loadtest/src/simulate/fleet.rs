@@ -8,7 +8,7 @@ use strata_balancer::ring::{Key, Ring, RingError};
 use super::node::SimNode;
 use super::{CacheSpec, NodeSpec};
 
-/// Candidates that are remembered of a key; a request that finds all of them full asks the ring for the rest.
+/// Candidates that are remembered of a key at first; once a request finds all of them full, all are.
 const REMEMBERED: usize = 24;
 
 /// Keys whose candidates are remembered.
@@ -61,7 +61,7 @@ struct Zone {
     /// Of each member; `None`: down.
     shares: Vec<Option<Share>>,
     in_flight: u64,
-    remembered: HashMap<u64, Box<[u16]>>,
+    remembered: HashMap<u64, Vec<u16>>,
 }
 
 impl Fleet {
@@ -153,11 +153,7 @@ impl Fleet {
         let Some(node) = self.nodes.get_mut(place).filter(|node| node.is_up) else {
             return 0;
         };
-        let lost = node.held;
-        node.is_up = false;
-        node.held = 0;
-        node.life += 1;
-        node.caches = super::caches::Caches::new(cache, node.spec.instance.cache_bytes);
+        let lost = node.die(cache);
         let zone = usize::from(node.spec.zone);
         if let Some(zone) = self.zones.get_mut(zone) {
             zone.in_flight = zone.in_flight.saturating_sub(lost);
@@ -231,14 +227,23 @@ impl Zone {
             self.remembered.clear();
         }
         let ring = &self.ring;
-        let known = self.remembered.entry(key.hash()).or_insert_with(|| {
-            let first = ring.candidates(key).take(REMEMBERED);
+        let first = |count: usize| -> Vec<u16> {
+            let first = ring.candidates(key).take(count);
             first.filter_map(|node| u16::try_from(node.get()).ok()).collect()
-        });
-        let rest = ring.candidates(key).skip(REMEMBERED).map(|node| node.get());
-        let candidates = known.iter().map(|node| usize::from(*node)).chain(rest);
-        let (mut left, mut chosen) = (requests, Chosen::First);
-        for member in candidates {
+        };
+        let known = self
+            .remembered
+            .entry(key.hash())
+            .or_insert_with(|| first(REMEMBERED));
+        let (mut left, mut chosen, mut rank) = (requests, Chosen::First, 0);
+        loop {
+            if rank == known.len() && rank == REMEMBERED {
+                *known = first(usize::MAX);
+            }
+            let Some(member) = known.get(rank).map(|node| usize::from(*node)) else {
+                break;
+            };
+            rank += 1;
             let (Some(place), Some(Some(share))) = (self.members.get(member), self.shares.get(member)) else {
                 if chosen == Chosen::First {
                     chosen = Chosen::FirstDown;
@@ -270,7 +275,11 @@ impl Zone {
                 chosen = Chosen::Spilled;
             }
         }
-        // All are full by rounding: the one that holds least takes the rest.
+        self.place_rest(left, nodes, portions);
+    }
+
+    /// All are full by rounding: the one that holds least takes the rest.
+    fn place_rest(&mut self, requests: u64, nodes: &mut [SimNode], portions: &mut Vec<Portion>) {
         let up = self
             .members
             .iter()
@@ -282,11 +291,11 @@ impl Zone {
         if let Some(place) = least
             && let Some(node) = nodes.get_mut(place)
         {
-            node.held += left;
-            self.in_flight += left;
+            node.held += requests;
+            self.in_flight += requests;
             portions.push(Portion {
                 node: place,
-                requests: left,
+                requests,
                 chosen: Chosen::Spilled,
             });
         }
@@ -326,6 +335,8 @@ mod tests {
             index_bytes: 1 << 20,
             ttl: Duration::from_secs(60),
             get_bytes_max: 1 << 20,
+            ahead_bytes_max: 0,
+            head_bytes: 64 << 10,
         }
     }
 

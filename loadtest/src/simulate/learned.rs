@@ -6,7 +6,7 @@ use super::Service;
 use crate::audience::Habits;
 use crate::number::{float, float_len};
 use crate::schedule::Shape;
-use crate::scrape::Line;
+use crate::scrape::{Line, names};
 
 /// A title, as far as fetching it goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct Learned {
     pub titles: Vec<String>,
     /// Viewers that came.
     pub viewers: f64,
+    /// How long they came and watched, in seconds; `None`: as long as the run lasted.
+    #[serde(default)]
+    pub length_s: Option<f64>,
     /// How their arrivals were spread.
     pub shape: Shape,
     /// How they behaved.
@@ -72,6 +75,18 @@ pub struct Learned {
     pub nodes: Vec<String>,
     /// Memory for chunks of the smallest origin.
     pub cache_bytes: Option<u64>,
+    /// Whether the origins held chunks when the run began; simulations begin with none.
+    #[serde(default)]
+    pub is_warm: bool,
+    /// Bytes in a chunk, where origins told it.
+    #[serde(default)]
+    pub chunk_bytes: Option<u64>,
+    /// The balance factor, in percent, where a balancer told it.
+    #[serde(default)]
+    pub factor_percent: Option<u32>,
+    /// The balance floor, where a balancer told it.
+    #[serde(default)]
+    pub floor: Option<u32>,
     /// How long things took, where nodes were looked at.
     pub service: Option<Service>,
 }
@@ -97,41 +112,66 @@ pub fn service_of(lines: &[Line], segments: u64) -> Option<Service> {
         return None;
     }
     let media = [("tier", "chunks_memory")];
-    let misses = sum(
-        "strata_cache_requests_total",
-        &[media, [("outcome", "miss")]].concat(),
-    );
-    let looks = sum("strata_cache_requests_total", &media);
+    let looks = sum(names::CACHE_REQUESTS, &media);
     let bytes_of_manifests: f64 = ["mpd", "hls_master", "hls_media", "smooth_manifest", "init"]
         .iter()
-        .map(|kind| sum("strata_origin_response_bytes_total", &[("kind", *kind)]))
+        .map(|kind| sum(names::RESPONSE_BYTES, &[("kind", *kind)]))
         .sum();
     let manifests: f64 = ["mpd", "hls_master", "hls_media", "smooth_manifest", "init"]
         .iter()
-        .map(|kind| sum("strata_origin_requests_total", &[("kind", *kind)]))
+        .map(|kind| sum(names::REQUESTS, &[("kind", *kind)]))
         .sum();
-    let store_s = mean(
-        &origins,
-        "strata_origin_store_request_duration_seconds",
-        &[("operation", "read")],
-    );
+    let store_s = mean(&origins, names::STORE_SECONDS, &[("operation", "read")]);
     let store_s = store_s.unwrap_or(0.0);
-    // What a client of the balancer waits, the store's part taken out.
-    let whole_s = mean(&balancers, "strata_balancer_request_seconds", &[]).or_else(|| {
-        mean(
-            &origins,
-            "strata_origin_request_duration_seconds",
-            &[("kind", "segment")],
-        )
-    })?;
-    let loads = sum("strata_origin_title_loads_total", &[]);
-    let opens = sum("strata_origin_store_requests_total", &[("operation", "open")]);
+    let load_s = mean(&origins, names::TITLE_LOAD_SECONDS, &[]);
+    let node_s = node_seconds(&balancers, &origins)?;
+    let loads = sum(names::TITLE_LOADS, &[]);
+    let asked = |operation| sum(names::STORE_REQUESTS, &[("operation", operation)]);
+    let checks = sum(names::TITLE_CHECKS, &[]);
+    let load_requests = per(asked("open"), loads);
     Some(Service {
-        node_s: (whole_s - store_s * per(misses, float(segments))).max(whole_s * 0.1),
+        node_s,
         store_s,
-        load_requests: per(opens, loads),
-        check_requests: Service::default().check_requests,
-        looks: per(looks, float(segments)),
+        load_s,
+        load_requests,
+        // A check asks for each file that a load asks for.
+        check_requests: if checks > 0.0 {
+            per(asked("head"), checks)
+        } else {
+            load_requests
+        },
+        looks: Some(per(looks, float(segments))),
         manifest_bytes: crate::number::whole(per(bytes_of_manifests, manifests)),
     })
+}
+
+/// What a request takes beside its waits for titles and chunks that are being read, in seconds: these are
+/// simulated by themselves.
+fn node_seconds(balancers: &[&Line], origins: &[&Line]) -> Option<f64> {
+    let (lines, name) = if balancers.is_empty() {
+        (origins, names::REQUEST_SECONDS)
+    } else {
+        (balancers, names::BALANCED_SECONDS)
+    };
+    let sum_of = |lines: &[&Line], name: &str| -> f64 {
+        let sum = format!("{name}_sum");
+        lines.iter().map(|line| line.grown_exactly(&sum, &[])).sum()
+    };
+    let count: u64 = lines
+        .iter()
+        .map(|line| line.grown(&format!("{name}_count"), &[]))
+        .sum();
+    let whole_s = sum_of(lines, name) / float(count);
+    let loads = |outcome: &str| -> f64 {
+        let labels = [("tier", "indexes_memory"), ("outcome", outcome)];
+        origins
+            .iter()
+            .map(|line| float(line.grown(names::CACHE_REQUESTS, &labels)))
+            .sum()
+    };
+    // Those who join a load wait for half of it on average.
+    let joined = 0.5 * loads("joined") / loads("miss").max(1.0);
+    let waited_s = sum_of(origins, names::TITLE_LOAD_SECONDS) * (1.0 + joined)
+        + sum_of(origins, names::FILL_WAIT_SECONDS);
+    (count > 0).then(|| (whole_s - waited_s / float(count)).max(whole_s * 0.1))
 }

@@ -1,6 +1,7 @@
 //! A node in virtual time: what it holds, and how its network shares out bytes.
 
 use super::caches::Caches;
+use super::reads::{Reader, Viewers};
 use super::{CacheSpec, Instance, NodeSpec};
 use crate::number::float;
 
@@ -8,6 +9,7 @@ use crate::number::float;
 pub(super) struct SimNode {
     pub(super) spec: NodeSpec,
     pub(super) caches: Caches,
+    viewers: Viewers,
     pub(super) is_up: bool,
     /// Requests on it.
     pub(super) held: u64,
@@ -25,6 +27,7 @@ impl SimNode {
     pub(super) fn new(spec: NodeSpec, cache: &CacheSpec) -> Self {
         Self {
             caches: Caches::new(cache, spec.instance.cache_bytes),
+            viewers: Viewers::default(),
             network: Network::new(&spec.instance),
             spec,
             is_up: true,
@@ -35,6 +38,26 @@ impl SimNode {
             misses: 0,
             store_requests: 0.0,
             life: 0,
+        }
+    }
+
+    /// Dies: what it held is gone, and what was on its way; returns how many requests that are.
+    pub(super) fn die(&mut self, cache: &CacheSpec) -> u64 {
+        self.is_up = false;
+        self.life += 1;
+        self.caches = Caches::new(cache, self.spec.instance.cache_bytes);
+        self.viewers = Viewers::default();
+        std::mem::take(&mut self.held)
+    }
+
+    /// What it reads with at `now_s`, from a store that takes `store_s`.
+    pub(super) fn reader<'a>(&'a mut self, spec: &'a CacheSpec, now_s: f64, store_s: f64) -> Reader<'a> {
+        Reader {
+            caches: &self.caches,
+            viewers: &mut self.viewers,
+            spec,
+            now_s,
+            store_s,
         }
     }
 

@@ -1,11 +1,10 @@
 //! What a simulation finds, in the form of a report on a real run.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::fleet::{Chosen, Fleet};
 use super::node::SimNode;
-use crate::number::whole;
+use crate::number::{float, whole};
 use crate::record::{Example, Failure, Kind, Measured, Record};
 use crate::report::{FleetFigures, NodeFigures, StoreFigures, TierFigures};
 use crate::scrape::Look;
@@ -19,8 +18,11 @@ const LOOKS: f64 = 240.0;
 /// A node that has this much waiting at its network drowns, in seconds.
 const DROWNING_S: f64 = 1.0;
 
-/// An answer that took longer counts as failed: players have given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The part of looks at which a node drowns that makes it one that has drowned.
+const DROWNED: f64 = 0.01;
+
+/// Players give up on an answer after so long, in seconds.
+pub(super) const PATIENCE_S: f64 = 30.0;
 
 /// Everything that is counted.
 pub(super) struct Outcome {
@@ -28,48 +30,49 @@ pub(super) struct Outcome {
     pub(super) chosen: BTreeMap<Chosen, u64>,
     pub(super) retries: u64,
     pub(super) cross_zone_bytes: f64,
-    pub(super) store_bytes: f64,
-    pub(super) chunk_gets: f64,
+    pub(super) store_bytes: u64,
+    pub(super) chunk_gets: u64,
     pub(super) title_requests: f64,
     pub(super) index: (u64, u64),
     looks: Vec<Vec<Look>>,
     next_look_s: f64,
     look_every_s: f64,
-    drowning: (u64, u64),
+    /// Of each node, looks at which it drowned.
+    drowning: Vec<u64>,
+    looked: u64,
 }
 
 impl Outcome {
     pub(super) fn new(length_s: f64) -> Self {
         Self {
-            record: Record::new(Duration::from_secs(2)),
+            record: Record::new(std::time::Duration::from_secs(2)),
             chosen: BTreeMap::new(),
             retries: 0,
             cross_zone_bytes: 0.0,
-            store_bytes: 0.0,
-            chunk_gets: 0.0,
+            store_bytes: 0,
+            chunk_gets: 0,
             title_requests: 0.0,
             index: (0, 0),
             looks: Vec::new(),
             next_look_s: 0.0,
             look_every_s: (length_s / LOOKS).max(1.0),
-            drowning: (0, 0),
+            drowning: Vec::new(),
+            looked: 0,
         }
     }
 
-    /// So many alike requests were answered.
-    pub(super) fn answered(&mut self, kind: Kind, due_s: f64, done_s: f64, bytes: f64, requests: u64) {
+    /// So many alike requests were answered at `done_s`, or given up then.
+    pub(super) fn ended(&mut self, kind: Kind, due_s: f64, done_s: f64, bytes: Option<f64>, requests: u64) {
         let due = crate::number::seconds(due_s);
-        let ended = crate::number::seconds(done_s);
-        let is_late = PATIENCE < ended.saturating_sub(due);
         let measured = Measured {
             kind,
             due,
             sent: due,
             first_byte: None,
-            ended,
-            bytes: whole(bytes),
-            status: if is_late { 0 } else { 200 },
-            failure: is_late.then_some(Failure::Timeout),
+            ended: crate::number::seconds(done_s),
+            bytes: bytes.map_or(0, whole),
+            status: if bytes.is_some() { 200 } else { 0 },
+            failure: bytes.is_none().then_some(Failure::Timeout),
         };
         self.record.add_many(&measured, requests, Example::default);
     }
@@ -81,10 +84,12 @@ impl Outcome {
         }
         self.next_look_s += self.look_every_s;
         self.looks.resize_with(fleet.nodes.len(), Vec::new);
-        for (node, looks) in fleet.nodes.iter().zip(&mut self.looks) {
+        self.drowning.resize(fleet.nodes.len(), 0);
+        let nodes = fleet.nodes.iter().zip(&mut self.looks).zip(&mut self.drowning);
+        for ((node, looks), drowning) in nodes {
             let backlog_s = node.backlog_s(now_s);
-            self.drowning.1 += 1;
-            self.drowning.0 += u64::from(DROWNING_S < backlog_s);
+            self.looked += 1;
+            *drowning += u64::from(DROWNING_S < backlog_s);
             looks.push(Look {
                 at_s: now_s,
                 in_flight: node.held,
@@ -121,6 +126,12 @@ impl Outcome {
                 node.looks = Vec::new();
             }
         }
+        let each = float(self.looked) / crate::number::float_len(fleet.nodes.len().max(1));
+        let drowned = self
+            .drowning
+            .iter()
+            .filter(|looks| DROWNED * each < float(**looks));
+        let drowned = drowned.count() as u64;
         let chosen = |chosen: &Chosen| self.chosen.get(chosen).copied().unwrap_or(0);
         let baselines = fleet.nodes.iter().map(|node| node.spec.instance.baseline_bps);
         FleetFigures {
@@ -140,10 +151,10 @@ impl Outcome {
             ],
             store: StoreFigures {
                 requests: BTreeMap::from([
-                    ("read".to_owned(), whole(self.chunk_gets)),
+                    ("read".to_owned(), self.chunk_gets),
                     ("title".to_owned(), whole(self.title_requests)),
                 ]),
-                bytes: whole(self.store_bytes),
+                bytes: self.store_bytes,
             },
             choices: self
                 .chosen
@@ -157,7 +168,8 @@ impl Outcome {
             bound_hits: fleet.bound_hits,
             cross_zone: (fleet.zones() > 1).then(|| chosen(&Chosen::OtherZone)),
             cross_zone_bytes: (fleet.zones() > 1).then(|| whole(self.cross_zone_bytes)),
-            drowning: crate::number::ratio(self.drowning.0, self.drowning.1),
+            drowning: crate::number::ratio(self.drowning.iter().sum(), self.looked),
+            drowned: Some(drowned),
             node_baseline_bps: baselines.reduce(f64::min),
             nodes,
             ..FleetFigures::default()

@@ -5,10 +5,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use strata_balancer::ring::RingError;
 
-use super::caches::{ChunkId, Indexed};
+use super::caches::Indexed;
 use super::crowd::{Bundle, Film, Next, Slab, Stretch};
 use super::fleet::{Chosen, Fleet, Portion};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, PATIENCE_S};
+use super::reads::Reads;
 use super::wheel::Wheel;
 use super::{Change, Scenario};
 use crate::audience::{Popularity, Protocol, Step, Tally, Viewer};
@@ -28,6 +29,16 @@ pub enum SimulationError {
     #[error(transparent)]
     Ring(#[from] RingError),
 }
+
+/// Ranges of tables that are read to plan a segment, where no run has counted them: six of a picture, four of a sound.
+const TABLE_LOOKS: f64 = 5.0;
+
+/// Times that the store is asked one after the other to load a title, where no run has measured how long that
+/// takes: its manifest, the heads of its files, their tables.
+const LOAD_ROUNDS: f64 = 3.0;
+
+/// A pause after a failure, as real viewers make one, in seconds.
+const PAUSE_S: f64 = 1.0;
 
 enum Event {
     /// A bundle asks for its next segment.
@@ -99,6 +110,8 @@ pub fn run(
     );
     report.fleet = Some(world.outcome.fleet(&world.fleet));
     report.audience = Some(world.tally.figures());
+    // What ends later is part of the counts, not of what was seen.
+    report.timeline.truncate(crate::number::place(length_s.ceil()));
     if world.bundle > 1 {
         report.notes.push(format!(
             "Viewers walk in bundles of {}: {} are told apart.",
@@ -158,9 +171,8 @@ impl World<'_> {
                 self.tally.left(is_early, self.bundle);
             }
             Event::Ask(place) => {
-                if let Some(mut bundle) = self.slab.take(place) {
-                    let done_s = self.fetch(&mut bundle, now_s);
-                    self.go_on(place, bundle, done_s);
+                if let Some(bundle) = self.slab.take(place) {
+                    self.ask(place, bundle, now_s);
                 }
             }
         }
@@ -196,26 +208,60 @@ impl World<'_> {
             title,
             protocol: choice.protocol,
             zone: choice.seed % self.fleet.zones(),
+            errands: Vec::new(),
             next: None,
             last: None,
             playlists: 0,
         };
-        let mut now_s = self.small(&bundle, Kind::Manifest, at_s);
+        if has_audio && bundle.protocol != Protocol::Smooth {
+            bundle.errands.push(Kind::Init);
+        }
         if bundle.protocol == Protocol::Hls {
+            bundle.errands.push(Kind::Playlist);
             if has_audio {
-                now_s = self.small(&bundle, Kind::Playlist, now_s);
+                bundle.errands.push(Kind::Playlist);
             }
-            now_s = self.small(&bundle, Kind::Playlist, now_s);
             bundle.playlists = 1;
         }
-        if has_audio && bundle.protocol != Protocol::Smooth {
-            now_s = self.small(&bundle, Kind::Init, now_s);
-        }
-        let place = u32::MAX;
-        self.go_on(place, bundle, now_s);
+        bundle.errands.push(Kind::Manifest);
+        let place = self.slab.put(bundle);
+        self.wheel.put(at_s, Event::Ask(place));
     }
 
-    /// The bundle's next step, at `now_s`. A bundle without a place gets one.
+    /// The bundle asks for what is next, one request at a time.
+    fn ask(&mut self, place: u32, mut bundle: Bundle, now_s: f64) {
+        if bundle.errands.is_empty() {
+            self.turn_to(&mut bundle);
+        }
+        if let Some(kind) = bundle.errands.pop() {
+            let done_s = self.small(&bundle, kind, now_s);
+            self.slab.back(place, bundle);
+            self.wheel.put(done_s, Event::Ask(place));
+            return;
+        }
+        let done_s = self.fetch(&mut bundle, now_s);
+        self.go_on(place, bundle, done_s);
+    }
+
+    /// What a rendition needs before its first segment, when it is another than the last one.
+    fn turn_to(&mut self, bundle: &mut Bundle) {
+        let Some(next) = bundle.next.filter(|next| bundle.last != Some(next.rendition)) else {
+            return;
+        };
+        if bundle.last.replace(next.rendition).is_some() {
+            self.tally.switched(self.bundle);
+        }
+        if bundle.protocol != Protocol::Smooth {
+            bundle.errands.push(Kind::Init);
+        }
+        let bit = 1_u64 << (next.rendition % 64);
+        if bundle.protocol == Protocol::Hls && bundle.playlists & bit == 0 {
+            bundle.playlists |= bit;
+            bundle.errands.push(Kind::Playlist);
+        }
+    }
+
+    /// The bundle's next step, at `now_s`.
     fn go_on(&mut self, place: u32, mut bundle: Bundle, now_s: f64) {
         let Some(film) = self.films.get(bundle.title as usize) else {
             return;
@@ -238,12 +284,7 @@ impl World<'_> {
             Step::Leave { at_s, .. } => (at_s, Event::Leave),
         };
         let is_early = matches!(step, Step::Leave { is_early: true, .. });
-        let place = if place == u32::MAX {
-            self.slab.put(bundle)
-        } else {
-            self.slab.back(place, bundle);
-            place
-        };
+        self.slab.back(place, bundle);
         self.wheel.put(at_s, event(place, is_early));
     }
 
@@ -255,38 +296,26 @@ impl World<'_> {
         if next.is_seek {
             self.tally.sought(self.bundle);
         }
-        let mut at_s = now_s;
-        if bundle.last != Some(next.rendition) {
-            if bundle.last.replace(next.rendition).is_some() {
-                self.tally.switched(self.bundle);
-            }
-            let bit = 1_u64 << (next.rendition % 64);
-            if bundle.protocol == Protocol::Hls && bundle.playlists & bit == 0 {
-                bundle.playlists |= bit;
-                at_s = self.small(bundle, Kind::Playlist, at_s);
-            }
-            if bundle.protocol != Protocol::Smooth {
-                at_s = self.small(bundle, Kind::Init, at_s);
-            }
-        }
-        let chunk_bytes = self.scenario.cache.chunk_bytes;
         let Some(film) = self.films.get(bundle.title as usize) else {
-            return at_s;
+            return now_s;
         };
-        let picture = film.picture(next.rendition, next.segment, chunk_bytes);
-        let sound = film.has_audio().then(|| film.sound(next.segment, chunk_bytes));
+        let picture = film.picture(next.rendition, next.segment);
+        let sound = film.has_audio().then(|| film.sound(next.segment));
         let duration_s = film.duration_s(next.segment);
-        let mut done_s = self.segment(bundle, next.segment, &picture, at_s);
-        let took_s = done_s - at_s;
-        if let Some(sound) = sound {
-            done_s = done_s.max(self.segment(bundle, next.segment, &sound, at_s));
-        }
+        let shown = self.segment(bundle, next.segment, &picture, now_s);
+        let heard = sound.map(|sound| self.segment(bundle, next.segment, &sound, now_s));
         let Some(film) = self.films.get(bundle.title as usize) else {
-            return done_s;
+            return now_s;
         };
-        let watched = bundle
-            .viewer
-            .came(film.reel(), whole(picture.bytes), took_s, done_s);
+        let Some(mut done_s) = shown else {
+            bundle.viewer.failed(film.reel());
+            return now_s + PATIENCE_S + PAUSE_S;
+        };
+        let took_s = done_s - now_s;
+        if let Some(Some(heard_s)) = heard {
+            done_s = done_s.max(heard_s);
+        }
+        let watched = bundle.viewer.came(film.reel(), picture.bytes, took_s, done_s);
         self.tally.watched(watched, duration_s, self.bundle);
         done_s
     }
@@ -298,18 +327,19 @@ impl World<'_> {
             return now_s;
         };
         let key = film.key(self.scenario.key, 0, usize::MAX);
-        self.request(bundle, key, kind, now_s, bytes, None)
+        let came = self.request(bundle, key, kind, now_s, bytes, None);
+        came.unwrap_or(now_s + PATIENCE_S)
     }
 
-    fn segment(&mut self, bundle: &Bundle, segment: usize, stretch: &Stretch, now_s: f64) -> f64 {
-        let Some(film) = self.films.get(bundle.title as usize) else {
-            return now_s;
-        };
-        let key = film.key(self.scenario.key, stretch.file, segment);
-        self.request(bundle, key, Kind::Segment, now_s, stretch.bytes, Some(stretch))
+    fn segment(&mut self, bundle: &Bundle, segment: usize, stretch: &Stretch, now_s: f64) -> Option<f64> {
+        let film = self.films.get(bundle.title as usize)?;
+        let key = film.key(self.scenario.key, stretch.file.number, segment);
+        let bytes = float(stretch.bytes);
+        self.request(bundle, key, Kind::Segment, now_s, bytes, Some(stretch))
     }
 
-    /// A bundle's request: placed, answered from caches or the store, and sent. The time of the last byte.
+    /// A bundle's request: placed, answered from caches or the store, and sent. The time of the last byte; `None`
+    /// when nobody of the bundle has waited for it.
     fn request(
         &mut self,
         bundle: &Bundle,
@@ -318,35 +348,37 @@ impl World<'_> {
         now_s: f64,
         bytes: f64,
         stretch: Option<&Stretch>,
-    ) -> f64 {
+    ) -> Option<f64> {
         let mut portions = std::mem::take(&mut self.portions);
         self.fleet.place(key, bundle.zone, self.bundle, &mut portions);
-        let mut last_s = now_s;
+        let mut last_s: Option<f64> = None;
         for portion in &portions {
             *self.outcome.chosen.entry(portion.chosen).or_default() += portion.requests;
             if portion.chosen == Chosen::OtherZone {
                 self.outcome.cross_zone_bytes += bytes * float(portion.requests);
             }
             let waited_s = self.serve(bundle.title, portion, stretch, now_s);
-            let service = &self.scenario.service;
             let Some(node) = self.fleet.nodes.get_mut(portion.node) else {
                 continue;
             };
             node.requests += portion.requests;
-            let sent_s = node.send(portion.requests, bytes, now_s);
-            let done_s = sent_s.max(now_s) + service.node_s + waited_s;
-            let life = node.life;
-            self.wheel.put(
-                done_s,
-                Event::Release {
-                    node: u32::try_from(portion.node).unwrap_or(u32::MAX),
-                    life,
-                    requests: portion.requests,
-                },
-            );
-            self.outcome
-                .answered(kind, now_s, done_s, bytes, portion.requests);
-            last_s = last_s.max(done_s);
+            // What nobody will have waited for is not sent.
+            let (done_s, sent) = if node.backlog_s(now_s) < PATIENCE_S {
+                // The link works for others meanwhile.
+                let sent_s = node.send(portion.requests, bytes, now_s).max(now_s + waited_s);
+                let done_s = sent_s + self.scenario.service.node_s;
+                last_s = Some(last_s.map_or(done_s, |last_s| last_s.max(done_s)));
+                (done_s, Some(bytes))
+            } else {
+                (now_s + PATIENCE_S, None)
+            };
+            let release = Event::Release {
+                node: u32::try_from(portion.node).unwrap_or(u32::MAX),
+                life: node.life,
+                requests: portion.requests,
+            };
+            self.wheel.put(done_s, release);
+            self.outcome.ended(kind, now_s, done_s, sent, portion.requests);
         }
         self.portions = portions;
         last_s
@@ -354,74 +386,57 @@ impl World<'_> {
 
     /// Looks up what an answer is made of; the time that the store takes over what is not there.
     fn serve(&mut self, title: u32, portion: &Portion, stretch: Option<&Stretch>, now_s: f64) -> f64 {
-        let (cache, service) = (self.scenario.cache, self.scenario.service);
-        let index_bytes = self.films.get(title as usize).map_or(0.0, Film::index_bytes);
-        let Some(node) = self.fleet.nodes.get_mut(portion.node) else {
+        let (cache, service) = (&self.scenario.cache, &self.scenario.service);
+        let (Some(node), Some(film)) = (
+            self.fleet.nodes.get_mut(portion.node),
+            self.films.get(title as usize),
+        ) else {
             return 0.0;
         };
-        let mut waited_s = 0.0;
-        let asked = match node
-            .caches
-            .index(title, index_bytes, now_s, cache.ttl.as_secs_f64())
-        {
+        let store_s = service.store_s;
+        let (indexed, ready_s) = node.caches.index(
+            title,
+            film.index_bytes(),
+            now_s,
+            cache.ttl.as_secs_f64(),
+            service.load_s.unwrap_or(LOAD_ROUNDS * store_s),
+        );
+        // Who asks for a title that is being loaded waits for it.
+        let mut at_s = now_s.max(ready_s);
+        let mut reads = Reads::default();
+        let asked = match indexed {
             Indexed::Held => 0.0,
-            // While the title is served as it is.
             Indexed::Checked => service.check_requests,
             Indexed::Loaded => {
-                waited_s += service.store_s;
+                reads += node.reader(cache, now_s, store_s).load(title, film.files());
                 service.load_requests
             }
         };
-        let loaded = u64::from(asked > 0.0 && waited_s > 0.0);
+        let loaded = u64::from(indexed == Indexed::Loaded);
         self.outcome.index.0 += portion.requests - loaded;
         self.outcome.index.1 += loaded;
         self.outcome.title_requests += asked;
         node.store_requests += asked;
-        let Some(stretch) = stretch else { return waited_s };
-        let chunk = |index: u32| ChunkId::new(title, stretch.file, index);
-        let size = |index: u32| {
-            let from = f64::from(index) * f64::from(cache.chunk_bytes);
-            whole((stretch.file_bytes - from).clamp(1.0, f64::from(cache.chunk_bytes)))
-        };
-        let (mut looks, mut misses, mut gets, mut missed_bytes, mut run_bytes) = (0, 0, 0, 0, 0);
-        let mut look = |index: u32, is_run: bool| {
-            looks += 1;
-            let bytes = size(index);
-            if node
-                .caches
-                .look(chunk(index), u32::try_from(bytes).unwrap_or(u32::MAX))
-            {
-                run_bytes = 0;
-                return;
-            }
-            misses += 1;
-            missed_bytes += bytes;
-            // Neighbours that are missing come with one request, as far as it goes.
-            if !is_run || run_bytes == 0 || cache.get_bytes_max < run_bytes + bytes {
-                gets += 1;
-                run_bytes = 0;
-            }
-            run_bytes += bytes;
-        };
-        // What is left of the looks are those for tables; over many segments they are as many as measured.
-        self.table_looks += service.looks - float(u64::from(stretch.last - stretch.first + 1));
-        while self.table_looks >= 1.0 {
-            self.table_looks -= 1.0;
-            look(stretch.table, false);
+        if let Some(stretch) = stretch {
+            // Looks for tables are no whole number a segment; over many segments they are as many as measured.
+            let (first, last) = stretch.chunks(cache);
+            let of_tables = |looks: f64| looks - f64::from(last - first + 1);
+            self.table_looks += service.looks.map_or(TABLE_LOOKS, of_tables);
+            let times = whole(self.table_looks.max(0.0).floor());
+            self.table_looks -= float(times);
+            let mut of_segment = node.reader(cache, at_s, store_s).tables(stretch, times);
+            at_s = at_s.max(of_segment.ready_s);
+            of_segment += node.reader(cache, at_s, store_s).media(stretch);
+            at_s = at_s.max(of_segment.ready_s);
+            // The first of a bundle brings what is missing; the others find it, or wait with it.
+            of_segment.looks *= portion.requests;
+            reads += of_segment;
         }
-        for index in stretch.first..=stretch.last {
-            look(index, true);
-        }
-        // The first of a bundle brings what is missing; the others find it, or wait with it.
-        node.misses += misses;
-        node.hits += looks * portion.requests - misses;
-        node.store_requests += float(gets);
-        self.outcome.chunk_gets += float(gets);
-        self.outcome.store_bytes += float(missed_bytes);
-        if misses > 0 {
-            waited_s + service.store_s
-        } else {
-            waited_s
-        }
+        node.misses += reads.misses;
+        node.hits += reads.looks - reads.misses;
+        node.store_requests += float(reads.gets);
+        self.outcome.chunk_gets += reads.gets;
+        self.outcome.store_bytes += reads.bytes;
+        at_s - now_s
     }
 }

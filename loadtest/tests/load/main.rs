@@ -5,3 +5,5 @@
 mod faults;
 mod latency;
 mod server;
+mod simulation;
+mod tls;

@@ -17,12 +17,35 @@ use strata_loadtest::conduct::Conduct;
 use strata_loadtest::progress::Progress;
 use strata_loadtest::report::{Heading, Test};
 use strata_loadtest::trial::Trial;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 /// Serves what `answer` says, HTTP/1.1 and 2, until the runtime ends.
 pub(crate) async fn serve<F, Fut>(answer: F) -> SocketAddr
 where
     F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    serve_over(answer, |stream| async move { Ok(stream) }).await
+}
+
+/// As [`serve`], over TLS.
+pub(crate) async fn serve_tls<F, Fut>(answer: F, tls: rustls::ServerConfig) -> SocketAddr
+where
+    F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+    serve_over(answer, move |stream| acceptor.accept(stream)).await
+}
+
+async fn serve_over<F, Fut, Over, Opening, Io>(answer: F, over: Over) -> SocketAddr
+where
+    F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    Over: Fn(TcpStream) -> Opening + Send + 'static,
+    Opening: Future<Output = std::io::Result<Io>> + Send + 'static,
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -34,9 +57,12 @@ where
                 let answer = answer.clone();
                 async move { Ok::<_, Infallible>(answer(request).await) }
             });
+            let opening = over(stream);
             tokio::spawn(async move {
+                // A client that does not like the certificate leaves.
+                let Ok(io) = opening.await else { return };
                 let connection = auto::Builder::new(TokioExecutor::new());
-                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+                let _ = connection.serve_connection(TokioIo::new(io), service).await;
             });
         }
     });
@@ -48,11 +74,15 @@ pub(crate) fn body(text: impl Into<Bytes>) -> Response<Full<Bytes>> {
 }
 
 pub(crate) fn client(version: Version) -> Client {
+    client_that_trusts(Trust::Anyone, version)
+}
+
+pub(crate) fn client_that_trusts(trust: Trust, version: Version) -> Client {
     let options = ClientOptions {
         version,
         connections: 64,
         timeout: Duration::from_secs(5),
-        trust: Trust::Anyone,
+        trust,
     };
     Client::new(&options).unwrap()
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use strata_cache::{ChunkFilling, ChunkKey, ChunkSpan, Follower, ObjectKey, Outcome, Reading, StreamError};
+use strata_cache::{
+    ChunkFilling, ChunkKey, ChunkSpan, Follower, ObjectKey, Outcome, Reading, Runs, StreamError,
+};
 
-use super::ahead::Runs;
 use super::{ObjectMeta, Opened, SourceError, SourceFault, SourceReader, Tally};
 
 /// Bytes that are read when an object is opened. A server manifest is whole
@@ -129,26 +130,9 @@ impl SourceObject {
         let (inner, reader) = (&self.inner, &self.inner.reader);
         let count = self.meta().size.div_ceil(self.chunk_size().max(1));
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let mut runs = lock(&inner.runs);
-        let demand = runs.demand(first, last, count, reader.ahead_chunks_max());
-        reader.benefit().learn(demand.used, demand.wasted);
-        let is_ahead = !demand.ahead.is_empty();
-        let is_allowed = is_ahead && reader.benefit().allows();
-        if is_ahead && !is_allowed {
-            runs.forgo(&demand.ahead);
-        }
-        drop(runs);
-        let length = if is_allowed {
-            demand.ahead.end - demand.ahead.start
-        } else {
-            0
-        };
-        reader.store().read_ahead(length, demand.used, demand.wasted);
-        if is_allowed {
-            demand.ahead.end.saturating_sub(1).max(last)
-        } else {
-            last
-        }
+        let worth = lock(&inner.runs).worth(first, last, count, reader.ahead_chunks_max(), reader.benefit());
+        reader.store().read_ahead(worth.ahead, worth.used, worth.wasted);
+        worth.last
     }
 
     /// Reads what is not here yet of chunks `first` to `last`, which nobody has

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use strata_cache::ChunkCache;
+use strata_cache::{Benefit, ChunkCache};
 
-use super::ahead::Benefit;
 use super::{SourceError, Store};
 
 /// How much is read at once.

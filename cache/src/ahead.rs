@@ -5,6 +5,8 @@
 //! taken to go on: what follows is read with what is asked for, and then before
 //! it is asked for, in steps that double. Whether that pays is measured, and
 //! where it does not, it stops.
+//!
+//! Pure: what is read, and how, is the caller's.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -21,9 +23,9 @@ const MEMORY_CHUNKS: u32 = 1024;
 /// same, to find out whether it does by now.
 const TRIED_EVERY: u32 = 16;
 
-/// The viewers of one object.
+/// The viewers of one object, as far as chunks tell.
 #[derive(Debug, Default)]
-pub(super) struct Runs(Vec<Run>);
+pub struct Runs(Vec<Run>);
 
 /// One viewer, as far as chunks tell.
 #[derive(Debug)]
@@ -37,19 +39,53 @@ struct Run {
 
 /// What a request for some chunks tells.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Demand {
+struct Demand {
     /// Chunks to read ahead.
-    pub(super) ahead: Range<u32>,
+    ahead: Range<u32>,
+    used: u32,
+    wasted: u32,
+}
+
+/// Up to where it is worth to read on with chunks that are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worth {
+    /// The last chunk worth reading, inclusive; the last one asked for when none is read ahead.
+    pub last: u32,
+    /// How many are read ahead.
+    pub ahead: u32,
     /// How many of those asked for had been read ahead.
-    pub(super) used: u32,
+    pub used: u32,
     /// How many that were read ahead nobody will ask for.
-    pub(super) wasted: u32,
+    pub wasted: u32,
 }
 
 impl Runs {
+    /// Chunks `first` to `last`, inclusive, are asked for as one stretch, of an object of `count` chunks. No more
+    /// than `window_max` are read ahead in one go, and none while `benefit` finds that it does not pay.
+    pub fn worth(&mut self, first: u32, last: u32, count: u32, window_max: u32, benefit: &Benefit) -> Worth {
+        let demand = self.demand(first, last, count, window_max);
+        benefit.learn(demand.used, demand.wasted);
+        let mut worth = Worth {
+            last,
+            ahead: 0,
+            used: demand.used,
+            wasted: demand.wasted,
+        };
+        if demand.ahead.is_empty() {
+            return worth;
+        }
+        if benefit.allows() {
+            worth.ahead = demand.ahead.end - demand.ahead.start;
+            worth.last = demand.ahead.end.saturating_sub(1).max(last);
+        } else {
+            self.forgo(&demand.ahead);
+        }
+        worth
+    }
+
     /// Chunks `first` to `last` are asked for, of `count`. No more than
     /// `window_max` are read ahead in one go.
-    pub(super) fn demand(&mut self, first: u32, last: u32, count: u32, window_max: u32) -> Demand {
+    fn demand(&mut self, first: u32, last: u32, count: u32, window_max: u32) -> Demand {
         // Asked for once more: by another viewer, or for another format.
         if self.0.iter().any(|run| run.last == last && first < last) {
             return Demand::default();
@@ -81,7 +117,7 @@ impl Runs {
     }
 
     /// The last demand's chunks are not read ahead after all.
-    pub(super) fn forgo(&mut self, ahead: &Range<u32>) {
+    fn forgo(&mut self, ahead: &Range<u32>) {
         if let Some(run) = self.0.last_mut() {
             run.ahead.end = ahead.start.max(run.ahead.start);
         }
@@ -104,9 +140,9 @@ impl Runs {
     }
 }
 
-/// Whether reading ahead pays, over all objects.
+/// Whether reading ahead pays, over all objects of a store.
 #[derive(Debug, Default)]
-pub(super) struct Benefit(Mutex<Balance>);
+pub struct Benefit(Mutex<Balance>);
 
 #[derive(Debug, Default)]
 struct Balance {
@@ -117,7 +153,7 @@ struct Balance {
 
 impl Benefit {
     /// Chunks that were read ahead have been used, or will not be.
-    pub(super) fn learn(&self, used: u32, wasted: u32) {
+    fn learn(&self, used: u32, wasted: u32) {
         let mut balance = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         balance.used = balance.used.saturating_add(used);
         balance.wasted = balance.wasted.saturating_add(wasted);
@@ -128,7 +164,7 @@ impl Benefit {
     }
 
     /// Whether to read ahead now.
-    pub(super) fn allows(&self) -> bool {
+    fn allows(&self) -> bool {
         let mut balance = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A start on trust: a window or two may be in vain before it counts.
         if balance.wasted <= balance.used.saturating_add(32) {
@@ -197,6 +233,15 @@ mod tests {
             .map(|index| runs.demand(100 + 10 * index, 101 + 10 * index, 1000, 16).wasted)
             .sum();
         assert_eq!(wasted, 7);
+    }
+
+    #[test]
+    fn what_is_worth_reading_ends_with_what_is_asked_for_where_it_does_not_pay() {
+        let (mut runs, benefit) = (Runs::default(), Benefit::default());
+        let worth = |runs: &mut Runs, segment: u32| runs.worth(segment, segment, 100, 16, &benefit).last;
+        assert_eq!([0, 1, 2].map(|segment| worth(&mut runs, segment)), [0, 2, 4]);
+        benefit.learn(0, 1000);
+        assert_eq!([3, 4, 5].map(|segment| worth(&mut runs, segment)), [3, 4, 5]);
     }
 
     #[test]
