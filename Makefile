@@ -7,7 +7,7 @@ DEV := --workspace --locked
 .DEFAULT_GOAL := help
 # Cargo uses every core by itself, and setup comes before all else.
 .NOTPARALLEL:
-.PHONY: help setup setup-build build demo test test-rust test-page test-stores soak report lint fuzz fmt
+.PHONY: help setup setup-build build demo demo-load test test-rust test-page test-stores soak report lint fuzz fmt
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ demo: setup ## Play the sample title through every tier, on this machine (DEMO_A
 	npm --prefix demo/page run --silent build
 	$(CARGO) build $(DEV) --bins
 	@exec target/debug/strata-demo $(DEMO_ARGS)
+
+demo-load: setup-build ## Let viewers into the demo that runs, and report how its nodes fare (LOAD_ARGS=--help)
+	$(CARGO) build $(DEV) --bins
+	target/debug/strata loadtest audience http://127.0.0.1:8080 --catalogue sample/title --viewers 120 --for 60s --check \
+	  --node balancer=127.0.0.1:9080 --node a1@a=127.0.0.1:9081 --node a2@a=127.0.0.1:9082 \
+	  --node b1@b=127.0.0.1:9083 --node b2@b=127.0.0.1:9084 --out target/load $(LOAD_ARGS)
 
 test: setup lint test-rust test-page ## Run every check: format, lints, tests, the players in a browser
 
