@@ -27,6 +27,8 @@ pub mod names {
     pub const RETRIES: &str = "strata_balancer_retries_total";
     /// Attempts by how they ended.
     pub const ATTEMPTS: &str = "strata_balancer_attempts_total";
+    /// Answers that broke off elsewhere and that a node went on with.
+    pub const RESUMES: &str = "strata_balancer_resumes_total";
     /// Times a node was passed over as full.
     pub const BOUND_HITS: &str = "strata_balancer_bound_hits_total";
     /// Bytes of body that came from another zone.
@@ -75,7 +77,7 @@ pub mod names {
     pub const MEMORY: &str = "process_resident_memory_bytes";
 
     /// All that a balancer tells, once it has served, failed over and crossed a zone.
-    pub const OF_BALANCERS: [&str; 13] = [
+    pub const OF_BALANCERS: [&str; 14] = [
         BALANCED,
         BALANCED_BYTES,
         BALANCED_IN_FLIGHT,
@@ -83,6 +85,7 @@ pub mod names {
         CHOICES,
         RETRIES,
         ATTEMPTS,
+        RESUMES,
         BOUND_HITS,
         OTHER_ZONE_BODY,
         FACTOR,

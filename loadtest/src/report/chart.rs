@@ -11,7 +11,7 @@ const WIDTH: f64 = 560.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 24.0;
-const BOTTOM: f64 = 40.0;
+const BOTTOM: f64 = 46.0;
 /// Marks so near the right edge stand left of their line.
 const EDGE: f64 = 24.0;
 
@@ -296,7 +296,7 @@ impl Frame {
                 "<line class=\"g\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>\
                  <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
                 self.bottom,
-                self.bottom + 17.0,
+                self.bottom + 22.0,
                 escape(&axis.show(value))
             );
         }
@@ -312,7 +312,7 @@ impl Frame {
              <text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             unit.axis(),
             WIDTH - RIGHT,
-            self.bottom + 34.0,
+            self.bottom + 40.0,
             escape(axis.title())
         );
     }
@@ -382,6 +382,7 @@ fn short(unit: Unit, value: f64) -> String {
         Unit::Number => format!("{value:.2}"),
         // The unit stands above the axis.
         Unit::Milliseconds => super::figures::grouped_or_fraction(value),
+        Unit::BitsPerSecond | Unit::Bytes => super::figures::scaled(value),
         _ => unit.show(value),
     }
 }

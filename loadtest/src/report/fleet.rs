@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use strata_balancer::attempt::Failure;
 use strata_balancer::choice::Choice;
 
 use crate::number::{float, float_len, ratio};
@@ -175,11 +174,7 @@ impl FleetFigures {
         merge(&mut self.choices, line.grown_by(names::CHOICES, "choice"));
         merge(&mut self.retries, line.grown_by(names::RETRIES, "reason"));
         merge(&mut self.endings, line.grown_by(names::ATTEMPTS, "ending"));
-        self.resumes = self
-            .retries
-            .get(Failure::BrokenOff.label())
-            .copied()
-            .unwrap_or_default();
+        self.resumes += line.grown(names::RESUMES, &[]);
         self.bound_hits += line.grown(names::BOUND_HITS, &[]);
         self.cross_zone = match self.chosen(Choice::OtherZone) {
             0 => self.cross_zone,

@@ -86,8 +86,8 @@ fn who_asks_for_a_title_that_is_being_loaded_waits_for_it() {
 #[test]
 fn what_a_node_cannot_send_in_time_is_given_up_and_ends_within_the_test() {
     let report = run(&scenario(1, 2e6));
-    assert!(report.totals.failed > 100, "{}", report.totals.failed);
-    assert_eq!(report.timeline.len(), 60);
+    assert!(report.totals.failed > 50, "{}", report.totals.failed);
+    assert!(report.timeline.len() <= 60, "{}", report.timeline.len());
     let fleet = report.fleet.unwrap();
     assert_eq!(fleet.drowned, Some(1));
     // A link sends no more than it can; what begins within the patience is let end.
