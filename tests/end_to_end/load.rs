@@ -9,7 +9,7 @@ use strata_loadtest::scrape::names;
 use strata_node::exposition::Exposition;
 
 use crate::support::node::{PATIENCE, strata};
-use crate::support::{Bucket, Client, Node, TITLE, sample};
+use crate::support::{Bucket, Client, Node, TITLE};
 
 async fn loadtest(arguments: &[&str]) -> Output {
     let mut command = strata();
@@ -294,43 +294,4 @@ async fn tells(node: &Node, names: &[&str]) {
         let histogram = format!("{name}_count");
         assert!(page.has(name) || page.has(&histogram), "{name} is not told");
     }
-}
-
-/// The same small scenario, for real and simulated: what is said of fleets that are not there is worth as much.
-#[tokio::test]
-async fn a_simulation_says_what_the_run_that_it_rebuilds_has_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let titles = folder.path().join("titles");
-    for number in 0..10 {
-        let title = titles.join(format!("film-{number}"));
-        std::fs::create_dir_all(&title).unwrap();
-        for entry in std::fs::read_dir(sample()).unwrap() {
-            let path = entry.unwrap().path();
-            std::fs::copy(&path, title.join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    let (real, simulated) = (folder.path().join("real"), folder.path().join("simulated"));
-    let arguments = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
-    // Caches so small that not everything fits.
-    let sweep = arguments(&format!(
-        "sweep factor --values 140 --store {0} --nodes 4 --cache 12MiB --chunk-size 256KiB --viewers 150 --for 15s \
-         --buffer 12s --quiet --out {1}",
-        titles.display(),
-        real.display()
-    ));
-    let output = loadtest(&sweep.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let again = arguments(&format!(
-        "simulate --like {} --quiet --out {}",
-        real.join("140").display(),
-        simulated.display()
-    ));
-    let output = loadtest(&again.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let report = report(&simulated);
-    let figures = report["validation"]["figures"].as_array().unwrap();
-    assert_eq!(figures.len(), 3);
-    assert_eq!(report["validation"]["is_valid"], true, "{figures:#?}");
-    let page = std::fs::read_to_string(simulated.join("report.html")).unwrap();
-    assert!(page.contains("agrees with the run that it rebuilds"));
 }
