@@ -101,6 +101,16 @@ impl Outcome {
         }
     }
 
+    /// Nodes that have drowned.
+    fn drowned(&self) -> u64 {
+        let each = float(self.looked) / crate::number::float_len(self.drowning.len().max(1));
+        let drowned = self
+            .drowning
+            .iter()
+            .filter(|looks| DROWNED * each < float(**looks));
+        drowned.count() as u64
+    }
+
     /// The nodes' side of the report.
     pub(super) fn fleet(&mut self, fleet: &Fleet) -> FleetFigures {
         let sum = |of: fn(&SimNode) -> u64| fleet.nodes.iter().map(of).sum::<u64>();
@@ -126,12 +136,6 @@ impl Outcome {
                 node.looks = Vec::new();
             }
         }
-        let each = float(self.looked) / crate::number::float_len(fleet.nodes.len().max(1));
-        let drowned = self
-            .drowning
-            .iter()
-            .filter(|looks| DROWNED * each < float(**looks));
-        let drowned = drowned.count() as u64;
         let chosen = |chosen: &Chosen| self.chosen.get(chosen).copied().unwrap_or(0);
         let baselines = fleet.nodes.iter().map(|node| node.spec.instance.baseline_bps);
         FleetFigures {
@@ -169,7 +173,7 @@ impl Outcome {
             cross_zone: (fleet.zones() > 1).then(|| chosen(&Chosen::OtherZone)),
             cross_zone_bytes: (fleet.zones() > 1).then(|| whole(self.cross_zone_bytes)),
             drowning: crate::number::ratio(self.drowning.iter().sum(), self.looked),
-            drowned: Some(drowned),
+            drowned: Some(self.drowned()),
             node_baseline_bps: baselines.reduce(f64::min),
             nodes,
             ..FleetFigures::default()
