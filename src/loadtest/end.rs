@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use strata_loadtest::report::{Figures, Output, Report, Test, Unit, grouped, warning};
-use strata_loadtest::simulate::TOLERANCE;
+use strata_loadtest::simulate::{TOLERANCE, Validation};
 
 /// An expectation is not met.
 pub(crate) const NOT_MET: u8 = 3;
@@ -104,29 +104,7 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
         }
     }
     if let Some(validation) = &report.validation {
-        for row in &validation.figures {
-            let Some(figure) = Figures::named(&row.figure) else {
-                continue;
-            };
-            writeln!(
-                out,
-                "{:<32} {} simulated, {} for real: {:+.1} %",
-                figure.title,
-                figure.unit.show(row.simulated),
-                figure.unit.show(row.real),
-                100.0 * row.difference
-            )?;
-        }
-        let agrees = if validation.is_valid {
-            "agrees"
-        } else {
-            "does NOT agree"
-        };
-        writeln!(
-            out,
-            "The simulation {agrees} with the run that it rebuilds, within {:.0} %.",
-            100.0 * TOLERANCE
-        )?;
+        write_validation(validation, out)?;
     }
     for judged in &report.verdict {
         let met = if judged.is_met { "met" } else { "NOT MET" };
@@ -137,4 +115,31 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// How far the simulation is from the run that it rebuilds.
+fn write_validation(validation: &Validation, out: &mut impl Write) -> io::Result<()> {
+    for row in &validation.figures {
+        let Some(figure) = Figures::named(&row.figure) else {
+            continue;
+        };
+        writeln!(
+            out,
+            "{:<32} {} simulated, {} for real: {:+.1} %",
+            figure.title,
+            figure.unit.show(row.simulated),
+            figure.unit.show(row.real),
+            100.0 * row.difference
+        )?;
+    }
+    let agrees = if validation.is_valid {
+        "agrees"
+    } else {
+        "does NOT agree"
+    };
+    writeln!(
+        out,
+        "The simulation {agrees} with the run that it rebuilds, within {:.0} %.",
+        100.0 * TOLERANCE
+    )
 }
