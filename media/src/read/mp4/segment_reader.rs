@@ -127,13 +127,13 @@ impl<'t> SegmentReader<'t> {
                 }
             };
             match read {
-                // Nearly always the only part.
-                Ok(samples) if self.samples.is_empty() => {
-                    self.samples = samples;
-                    self.parts.pop_front();
-                }
                 Ok(samples) => {
-                    self.samples.extend(samples);
+                    // Nearly always the only part.
+                    if self.samples.is_empty() {
+                        self.samples = samples;
+                    } else {
+                        self.samples.extend(samples);
+                    }
                     self.parts.pop_front();
                 }
                 Err(ranges) => {
