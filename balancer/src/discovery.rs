@@ -17,7 +17,7 @@ mod state;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,7 +31,6 @@ use self::metrics::SourceMetrics;
 use self::state::StateFile;
 use crate::config::OriginConfig;
 use crate::pool::Pool;
-use crate::ring::RingError;
 
 /// A place that knows members: a file, a name, a cloud's API.
 #[async_trait]
@@ -101,13 +100,21 @@ pub(crate) struct Source {
     metrics: SourceMetrics,
     /// What is in force.
     good: Vec<OriginConfig>,
+    /// The same, for the assembly.
+    told: Told,
 }
+
+/// What a source tells an assembly. A source that the assembly has let go of may
+/// go on telling: nobody listens.
+type Told = Arc<Mutex<Vec<OriginConfig>>>;
 
 /// All sources and what they found, on the way to the pool.
 pub(crate) struct Assembly {
     fixed: Mutex<Vec<OriginConfig>>,
     /// What each source has in force, by its name.
-    found: Mutex<Vec<(String, Vec<OriginConfig>)>>,
+    found: Mutex<Vec<(String, Told)>>,
+    /// Held while the pool is given its members, so that an older set never comes after a newer one.
+    applying: Mutex<()>,
 }
 
 impl Source {
@@ -130,12 +137,18 @@ impl Source {
             remove_percent_max: config.remove_percent_max,
             state,
             metrics,
+            told: Arc::new(Mutex::new(good.clone())),
             good,
         }
     }
 
-    fn named(&self) -> (String, Vec<OriginConfig>) {
-        (self.discovery.name().to_owned(), self.good.clone())
+    fn named(&self) -> (String, Told) {
+        (self.discovery.name().to_owned(), Arc::clone(&self.told))
+    }
+
+    /// Lets the assembly know what is in force.
+    fn tell(&self) {
+        self.good.clone_into(&mut locked(&self.told));
     }
 
     /// Asks once. `Ok(true)`: what is in force has changed.
@@ -171,64 +184,60 @@ impl Assembly {
         Self {
             fixed: Mutex::new(fixed),
             found: Mutex::new(sources.iter().map(Source::named).collect()),
+            applying: Mutex::default(),
         }
     }
 
     /// Takes over other sources, with what they have in force.
     fn set_sources(&self, sources: &[Source]) {
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) =
-            sources.iter().map(Source::named).collect();
+        *locked(&self.found) = sources.iter().map(Source::named).collect();
     }
 
     /// Names of the sources.
     pub(crate) fn names(&self) -> Vec<String> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = locked(&self.found);
         found.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// What the source of this name has in force.
     fn of(&self, name: &str) -> Vec<OriginConfig> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = locked(&self.found);
         let of = found.iter().find(|(source, _)| source == name);
-        of.map(|(_, members)| members.clone()).unwrap_or_default()
+        of.map(|(_, told)| locked(told).clone()).unwrap_or_default()
     }
 
     /// All members; of those with one id, the first.
     pub(crate) fn members(&self) -> Vec<OriginConfig> {
-        let fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = locked(&self.fixed).clone();
+        for (_, told) in locked(&self.found).iter() {
+            all.extend_from_slice(&locked(told));
+        }
         let mut ids = HashSet::new();
-        let all = fixed.iter().chain(found.iter().flat_map(|(_, members)| members));
-        all.filter(|origin| ids.insert(origin.id.as_str()))
-            .cloned()
-            .collect()
+        all.retain(|origin| ids.insert(origin.id.clone()));
+        all
     }
 
     /// Takes over the origins that the configuration names.
     fn set_fixed(&self, origins: Vec<OriginConfig>) {
-        *self.fixed.lock().unwrap_or_else(PoisonError::into_inner) = origins;
+        *locked(&self.fixed) = origins;
     }
+}
 
-    fn set(&self, source: usize, members: &[OriginConfig]) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, found)) = found.get_mut(source) {
-            found.clear();
-            found.extend_from_slice(members);
-        }
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks all sources for as long as it is polled, and applies what they find.
 pub(crate) async fn run(sources: Vec<Source>, assembly: Arc<Assembly>, pool: Arc<Pool>) {
     let mut tasks = JoinSet::new();
-    for (index, source) in sources.into_iter().enumerate() {
-        tasks.spawn(follow(index, source, Arc::clone(&assembly), Arc::clone(&pool)));
+    for source in sources {
+        tasks.spawn(follow(source, Arc::clone(&assembly), Arc::clone(&pool)));
     }
     // None ends by itself.
     while tasks.join_next().await.is_some() {}
 }
 
-async fn follow(index: usize, mut source: Source, assembly: Arc<Assembly>, pool: Arc<Pool>) {
+async fn follow(mut source: Source, assembly: Arc<Assembly>, pool: Arc<Pool>) {
     let mut ticks = tokio::time::interval(source.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut was_good = true;
@@ -239,7 +248,7 @@ async fn follow(index: usize, mut source: Source, assembly: Arc<Assembly>, pool:
         let name = source.discovery.name();
         match &asked {
             Ok(true) => {
-                assembly.set(index, &source.good);
+                source.tell();
                 apply(name, &assembly, &pool).await;
             }
             Ok(false) => {}
@@ -273,6 +282,7 @@ pub(crate) async fn replace(
                 let members = source.good.len();
                 tracing::warn!(source = source.discovery.name(), %error, members, "discovery failed");
             }
+            source.tell();
             (index, source)
         });
     }
@@ -292,27 +302,26 @@ pub(crate) async fn fix(origins: Vec<OriginConfig>, assembly: &Arc<Assembly>, po
 
 /// Gives the pool its members. A ring of many nodes takes milliseconds: not on a thread that others wait for.
 async fn apply(source: &str, assembly: &Arc<Assembly>, pool: &Arc<Pool>) {
-    let members = assembly.members();
-    if members.is_empty() {
-        tracing::error!(source, "no members are left; those there were stay");
-        return;
-    }
-    let pool = Arc::clone(pool);
-    let applied = tokio::task::spawn_blocking(move || pool.set_members(&members)).await;
+    let (gathering, pool) = (Arc::clone(assembly), Arc::clone(pool));
+    let applied = tokio::task::spawn_blocking(move || {
+        let _in_turn = locked(&gathering.applying);
+        let members = gathering.members();
+        (!members.is_empty()).then(|| pool.set_members(&members))
+    })
+    .await;
     match applied {
-        Ok(Ok(change)) if change.is_empty() => {}
-        Ok(Ok(change)) => {
+        Ok(None) => tracing::error!(source, "no members are left; those there were stay"),
+        Ok(Some(Ok(change))) if change.is_empty() => {}
+        Ok(Some(Ok(change))) => {
             let (added, removed) = (change.added.join(" "), change.removed.join(" "));
             tracing::info!(source, added, removed, "members changed");
         }
-        Ok(Err(error)) => tell(source, &error),
+        Ok(Some(Err(error))) => {
+            tracing::error!(source, %error, "members that were found make no ring; those there were stay");
+        }
         // The runtime is going, or a bug has been told by its panic.
         Err(_) => {}
     }
-}
-
-fn tell(source: &str, error: &RingError) {
-    tracing::error!(source, %error, "members that were found make no ring; those there were stay");
 }
 
 #[cfg(test)]

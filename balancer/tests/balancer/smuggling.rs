@@ -103,22 +103,18 @@ async fn what_cannot_be_read_is_in_the_access_log() {
         .counts("strata_balancer_requests_total", &[("outcome", "refused")], 2.0)
         .await;
     let lines = stage.finish().await;
-    let line = &lines[0];
+    // A line is written when its connection is over, which the next does not wait for.
+    let of = |method: &str| lines.iter().find(|line| line["method"] == method).unwrap();
+    assert_eq!(lines.len(), 2);
+    let line = of("GET");
     assert_eq!(
-        (
-            line["method"].as_str(),
-            line["path"].as_str(),
-            line["status"].as_u64()
-        ),
-        (Some("GET"), Some("/film.ism?q"), Some(400))
+        (line["path"].as_str(), line["status"].as_u64()),
+        (Some("/film.ism?q"), Some(400))
     );
     assert_eq!(
         (line["outcome"].as_str(), line["refusal"].as_str()),
         (Some("refused"), Some("host"))
     );
     assert!(line["remote"].as_str().unwrap().starts_with("127.0.0.1:"));
-    assert_eq!(
-        (lines[1]["method"].as_str(), lines[1]["refusal"].as_str()),
-        (Some("nonsense"), Some("request_line"))
-    );
+    assert_eq!(of("nonsense")["refusal"], "request_line");
 }
