@@ -66,29 +66,14 @@ base=$((20000 + RANDOM % 10000))
 start 1 nginx -p "$folder" -c "$folder/nginx.conf"
 for number in $(seq "$origins"); do await $((base + number)); done
 
-haproxy_conf() { # splice option or nothing
+haproxy_conf() { # splice option or nothing, port
   cat <<CONF
-global
-  nbthread 1
-  maxconn 2000
-defaults
-  mode http
-  timeout client 30s
-  timeout connect 20ms
-  timeout server 2s
-  retries 2
-  option redispatch
-  option httpchk GET /readyz
-  ${1:-}
-  retry-on 502 503 504 0rtt-rejected conn-failure empty-response response-timeout
-  default-server inter 1s fall 1 rise 10 observe layer7 check
 frontend clients
   bind 127.0.0.1:$2
   default_backend origins
 backend origins
   balance uri
-  hash-type consistent sdbm avalanche
-  hash-balance-factor 140
+  ${1:-}
 CONF
   for number in $(seq "$origins"); do echo "  server o$number 127.0.0.1:$((base + number))"; done
 }
@@ -141,8 +126,8 @@ haproxy_conf "option splice-response" "$two" >"$folder/haproxy-splice.cfg"
   done
 } >"$folder/balancer.yaml"
 
-start 0 haproxy -db -f "$folder/haproxy.cfg"; plain=$pid
-start 0 haproxy -db -f "$folder/haproxy-splice.cfg"; splice=$pid
+start 0 haproxy -db -f bench/balancer/haproxy.cfg -f "$folder/haproxy.cfg"; plain=$pid
+start 0 haproxy -db -f bench/balancer/haproxy.cfg -f "$folder/haproxy-splice.cfg"; splice=$pid
 start 0 "$strata" balancer --config "$folder/balancer.yaml"; ours=$pid
 for port in "$one" "$two" "$three"; do await "$port"; done
 # Until HAProxy trusts its servers: rise 10 at inter 1s.

@@ -13,6 +13,9 @@ use crate::process::{Origin, Process, free_address, start_balancer, until_listen
 
 const ORIGINS: usize = 6;
 
+/// What HAProxy is run with, in the benchmarks too.
+const HAPROXY_DIRECTIVES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/balancer/haproxy.cfg");
+
 /// How long HAProxy takes until it trusts its servers: `rise 10` at `inter 1s`.
 const HAPROXY_START: Duration = Duration::from_secs(12);
 
@@ -186,29 +189,8 @@ fn spread(origins: &mut [Origin], plan: &Plan) -> Vec<(usize, Illness)> {
 /// HAProxy with the directives that a streaming service runs it with.
 fn start_haproxy(folder: &Path, origins: &[Origin]) -> (Process, SocketAddr) {
     let address = free_address();
-    let mut text = format!(
-        "global
-  nbthread 1
-  maxconn 8000
-defaults
-  mode http
-  timeout client 30s
-  timeout connect 20ms
-  timeout server 2s
-  retries 2
-  option redispatch
-  option httpchk GET /readyz
-  retry-on 502 503 504 0rtt-rejected conn-failure empty-response response-timeout
-  default-server inter 1s fall 1 rise 10 observe layer7 check
-frontend clients
-  bind {address}
-  default_backend origins
-backend origins
-  balance uri path-only depth 1
-  hash-type consistent sdbm avalanche
-  hash-balance-factor 140
-"
-    );
+    let mut text =
+        format!("frontend clients\n  bind {address}\n  default_backend origins\nbackend origins\n");
     for (number, origin) in origins.iter().enumerate() {
         text.push_str(&format!("  server o{number} {}\n", origin.address));
     }
@@ -220,7 +202,7 @@ backend origins
         "haproxy"
     };
     let child = Command::new(haproxy)
-        .args(["-db", "-f"])
+        .args(["-db", "-f", HAPROXY_DIRECTIVES, "-f"])
         .arg(&config)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
