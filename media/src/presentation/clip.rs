@@ -229,7 +229,13 @@ impl Cut {
         let tail = last
             .zip(end)
             .map(|(samples, end)| Tail::of(&samples.0, end, has_pictures));
-        Edges { head, tail }
+        let edges = Edges { head, tail };
+        match (head, tail, last) {
+            (Some(head), Some(tail), Some(samples)) if self.played.len() == 1 => {
+                cut_together(head, tail, &samples.0)
+            }
+            _ => edges,
+        }
     }
 
     /// When the first segment starts, given the samples of the segment it is cut from.
@@ -246,6 +252,19 @@ impl Cut {
             MediaKind::Audio | MediaKind::Text => earliest,
         }
     }
+}
+
+/// The edges of the one segment of a clip: each bounds the times that the other gives.
+fn cut_together(head: Head, tail: Tail, samples: &[Sample]) -> Edges {
+    let edges = |head, tail| Edges {
+        head: Some(head),
+        tail: Some(tail),
+    };
+    let mut left = samples.to_vec();
+    edges(head, tail).cut(&mut left);
+    let decode_time = left.first().map_or(head.decode_time, |first| first.decode_time);
+    let decode_end = left.last().map_or(tail.decode_end, Sample::decode_end);
+    edges(Head { decode_time, ..head }, Tail { decode_end, ..tail })
 }
 
 fn moment(track: &Track, ticks: u64) -> Instant {

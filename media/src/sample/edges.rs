@@ -47,7 +47,9 @@ impl Head {
     /// What has to be decoded before the first picture of the clip comes a tick
     /// apart: it is shown for that long, since players that are told of times
     /// before the start throw such samples away, and with them all that refer
-    /// to them. Where a tick lasts too long for that, samples keep their times.
+    /// to them. It is decoded as shortly before the start as the sync sample is before
+    /// it is shown: players of HLS take the first decode time for the start. Where a
+    /// tick lasts too long for all that, samples keep their times.
     pub(crate) fn of_pictures(samples: &[Sample], at: i64) -> Self {
         let starts = |sample: &Sample| sample.is_sync && sample.presentation_time() <= at;
         let first = samples.iter().rposition(starts).unwrap_or(0);
@@ -64,7 +66,7 @@ impl Head {
             decode_time: sent.first().map_or(at, |sample| sample.decode_time),
         };
         let mut sent = sent.to_vec();
-        head.place(&mut sent);
+        head.place(&mut sent, None);
         head.decode_time = sent.first().map_or(at, |sample| sample.decode_time);
         head
     }
@@ -85,12 +87,14 @@ impl Head {
         }
     }
 
-    /// Gives the samples that are sent their times.
-    fn place(&self, samples: &mut [Sample]) {
+    /// Gives the samples that are sent their times; `closes` is that of the tail, when
+    /// the clip ends in the same segment.
+    fn place(&self, samples: &mut [Sample], closes: Option<i64>) {
         let Some(opens) = self.opens else { return };
         let lead_in = usize::try_from(self.lead_in).unwrap_or(usize::MAX);
-        let shown = samples.get(lead_in).map_or(opens, |sample| sample.decode_time);
-        let decoded = opens.min(shown);
+        let lag = samples
+            .first()
+            .map_or(0, |first| i64::from(first.composition_offset));
         let mut order: Vec<(i64, usize)> = samples
             .iter()
             .enumerate()
@@ -106,11 +110,30 @@ impl Head {
                 *slot = time;
             }
         }
-        for ((index, sample), time) in samples.iter_mut().enumerate().zip(presentation) {
-            if index < lead_in {
-                sample.decode_time = decoded.saturating_sub(count(lead_in - index));
-                sample.duration = 1;
-            }
+        // The latest time to begin at from which each can follow a tick behind the one
+        // before, none of them after it is shown, nor after what follows the segment.
+        let decode_end = samples.last().map_or(opens, Sample::decode_end);
+        let latest = closes.map_or(decode_end, |closes| closes.min(decode_end));
+        let follows = (0..)
+            .zip(&presentation)
+            .map(|(index, time)| time.saturating_sub(index));
+        let begin = follows
+            .chain([
+                opens.saturating_sub(lag),
+                latest.saturating_sub(count(samples.len())),
+            ])
+            .min()
+            .unwrap_or(opens);
+        let mut next = decode_end;
+        for (index, (sample, time)) in samples.iter_mut().zip(presentation).enumerate().rev() {
+            let earliest = begin.saturating_add(count(index));
+            sample.decode_time = match index < lead_in {
+                true => earliest,
+                false => sample.decode_time.max(earliest),
+            };
+            let duration = next.saturating_sub(sample.decode_time).max(0);
+            sample.duration = u32::try_from(duration).unwrap_or(u32::MAX);
+            next = sample.decode_time;
             sample.show_at(time);
         }
     }
@@ -175,7 +198,7 @@ impl Edges {
         if let Some(head) = self.head {
             let skipped = usize::try_from(head.skipped).unwrap_or(usize::MAX);
             samples.drain(..skipped.min(samples.len()));
-            head.place(samples);
+            head.place(samples, self.tail.and_then(|tail| tail.closes));
         }
         if let Some(tail) = self.tail {
             tail.place(samples);
@@ -248,8 +271,8 @@ mod tests {
     fn what_is_only_decoded_takes_a_tick() {
         let all = samples(&[0; 6], &[0, 3]);
         let edges = head(&all, 55);
-        assert_eq!(cut(edges, all), [(48, 55, 1), (49, 56, 1), (50, 57, 10)]);
-        assert_eq!(edges.head.unwrap().decode_time, 48);
+        assert_eq!(cut(edges, all), [(55, 55, 1), (56, 56, 1), (57, 57, 3)]);
+        assert_eq!(edges.head.unwrap().decode_time, 55);
     }
 
     #[test]
@@ -259,6 +282,8 @@ mod tests {
         let left = cut(head(&all, 30), all);
         let shown: Vec<i64> = left.iter().map(|(_, shown, _)| *shown).collect();
         assert_eq!(shown, [30, 40, 31, 32, 70, 50, 60]);
+        // As long before the start as the first is before it is shown.
+        assert_eq!(left[0].0, 20);
         assert!(
             left.iter().all(|(decoded, shown, _)| decoded <= shown),
             "{left:?}"
