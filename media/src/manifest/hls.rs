@@ -32,6 +32,7 @@ use offer::Offer;
 pub use image_playlist::images;
 pub use key_frames::{has_key_frames, key_frames};
 pub use media_playlist::media;
+pub use offer::texts_in;
 pub use text_playlist::{text, text_fragments};
 
 /// `EXT-X-MAP` in playlists of whole segments needs it, `RFC 8216 §7`.
@@ -55,8 +56,8 @@ pub fn master(presentation: &Presentation) -> String {
     master_with(presentation, HlsText::default(), &presentation.suffix)
 }
 
-/// [`master`] with texts in `texts`, and `suffix` behind every URI, which holds the
-/// presentation's own.
+/// [`master`] with texts in `texts`, as far as [`texts_in`] allows, and `suffix` behind
+/// every URI, which holds the presentation's own.
 #[must_use]
 pub fn master_with(presentation: &Presentation, texts: HlsText, suffix: &Suffix) -> String {
     let tracks = presentation.tracks.iter().enumerate();

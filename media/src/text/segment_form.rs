@@ -19,7 +19,8 @@ pub enum HlsText {
     #[default]
     WebVtt,
     /// Fragmented MP4 (`draft-pantos-hls-rfc8216bis §3.1.4`): the segments of DASH, `wvtt`
-    /// or `stpp`. A text that DASH has as one file comes in WebVTT all the same.
+    /// or `stpp`. Where these differ, or DASH has a text as one file, all come in WebVTT
+    /// all the same, see [`crate::manifest::hls::texts_in`].
     FragmentedMp4,
 }
 

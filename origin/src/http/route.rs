@@ -323,7 +323,10 @@ fn playlist(title: &Title, stem: &str, query: &Query) -> Option<Resource> {
 /// What texts come in beside `media`.
 pub(super) fn texts_beside(media: HlsMedia, title: &Title, query: &Query) -> HlsText {
     match media {
-        HlsMedia::FragmentedMp4 => query.hls_text.unwrap_or(title.packaging().hls_text),
+        HlsMedia::FragmentedMp4 => {
+            let wanted = query.hls_text.unwrap_or(title.packaging().hls_text);
+            hls::texts_in(title.presentation(), wanted)
+        }
         HlsMedia::TransportStream => HlsText::WebVtt,
     }
 }

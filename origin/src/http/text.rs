@@ -48,7 +48,7 @@ impl TextResource {
                 let text = text_in(presentation, stem)?;
                 let media = query.hls_media.unwrap_or(title.packaging().hls_media);
                 let has_fragments = texts_beside(media, title, query) == HlsText::FragmentedMp4;
-                if has_fragments && segmented(presentation, text).is_some() {
+                if has_fragments {
                     return Some(Self::FragmentPlaylist { text });
                 }
                 is_offered(presentation, media).then_some(Self::Playlist { text, media })

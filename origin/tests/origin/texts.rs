@@ -451,49 +451,63 @@ async fn messages_within_the_pictures_such_as_captions_stay_there() {
     }
 }
 
+/// The title with the text of one language.
+fn with_text(language: &str) -> String {
+    format!("filter=type!=%22textstream%22||systemLanguage==%22{language}%22")
+}
+
 #[tokio::test]
 async fn texts_are_offered_in_fragments_over_hls_when_that_is_asked_for() {
     let rig = Rig::start().await;
-    let plain = rig.get(&format!("{TITLE}/.m3u8")).await;
-    assert!(!plain.text().contains("wvtt"), "{}", plain.text());
-    let master = rig.get(&format!("{TITLE}/.m3u8?hls_text=fmp4")).await;
-    assert_ne!(master.header("etag"), plain.header("etag"));
-    let variants = master
-        .text()
-        .lines()
-        .filter(|line| line.starts_with("#EXT-X-STREAM-INF"));
-    for variant in variants {
-        assert!(variant.contains("wvtt,stpp"), "{variant}");
-    }
-    let lists = rig.playlist(&format!("{TITLE}/.m3u8?hls_text=fmp4")).await;
-    let texts: Vec<&String> = lists.iter().filter(|name| name.contains("textstream")).collect();
-    assert_eq!(texts.len(), 2, "{lists:?}");
-    for text in texts {
-        assert!(text.ends_with(".m3u8?hls_text=fmp4"), "{text}");
-        let playlist = rig.get(&format!("{TITLE}/{text}")).await;
+    for (language, codec) in [("eng", "wvtt"), ("fra", "stpp.ttml.im1t")] {
+        let filter = with_text(language);
+        let plain = rig.get(&format!("{TITLE}/.m3u8?{filter}")).await;
+        assert!(!plain.text().contains(codec), "{}", plain.text());
+        let url = format!("{TITLE}/.m3u8?hls_text=fmp4&{filter}");
+        let master = rig.get(&url).await;
+        assert_ne!(master.header("etag"), plain.header("etag"));
+        let is_variant = |line: &&str| line.starts_with("#EXT-X-STREAM-INF");
+        for variant in master.text().lines().filter(is_variant) {
+            assert!(variant.contains(&format!(",{codec}\"")), "{variant}");
+        }
+        let lists = rig.playlist(&url).await;
+        let texts: Vec<&String> = lists.iter().filter(|name| name.contains("textstream_")).collect();
+        assert_eq!(texts.len(), 1, "{lists:?}");
+        assert!(texts[0].ends_with("&hls_text=fmp4"), "{texts:?}");
+        let playlist = rig.get(&format!("{TITLE}/{}", texts[0])).await;
         assert!(
             playlist.text().contains("#EXT-X-MAP:URI=\"dash/"),
             "{}",
             playlist.text()
         );
         // The initialization, then the segments, of the fragments that DASH has.
-        let names = rig.playlist(&format!("{TITLE}/{text}")).await;
-        assert!(names[0].ends_with(".dash"), "{names:?}");
+        let names = rig.playlist(&format!("{TITLE}/{}", texts[0])).await;
+        assert!(names[0].contains(".dash?"), "{names:?}");
         for (index, name) in names.iter().enumerate() {
             let answer = rig.get(&format!("{TITLE}/{name}")).await;
             assert_eq!(answer.status, 200, "{name}");
             let first = if index == 0 { b"ftyp" } else { b"styp" };
             assert_eq!(&answer.body[4..8], first, "{name}");
         }
+        // Beside transport streams there is WebVTT.
+        let streams = rig.get(&format!("{url}&hls_fmp4=false")).await;
+        assert!(!streams.text().contains(codec), "{}", streams.text());
     }
-    // Beside transport streams there is WebVTT, and what is neither is refused.
-    let streams = rig
-        .get(&format!("{TITLE}/.m3u8?hls_text=fmp4&hls_fmp4=false"))
-        .await;
-    assert!(!streams.text().contains("wvtt"), "{}", streams.text());
     let refused = rig.get(&format!("{TITLE}/.m3u8?hls_text=srt")).await;
     assert_eq!(refused.status, 400);
     assert_eq!(refused.text(), "hls_text: it is fmp4 or vtt\n");
+}
+
+#[tokio::test]
+async fn texts_that_differ_in_fragments_are_offered_as_webvtt() {
+    let rig = Rig::start().await;
+    let plain = rig.get(&format!("{TITLE}/.m3u8")).await;
+    let asked = rig.get(&format!("{TITLE}/.m3u8?hls_text=fmp4")).await;
+    assert_eq!(asked.text(), plain.text());
+    let text = format!("{TITLE}/harbour-textstream_fra=1000.m3u8");
+    let playlist = rig.get(&format!("{text}?hls_text=fmp4")).await;
+    assert_eq!(playlist.text(), rig.get(&text).await.text());
+    assert!(playlist.text().contains(".webvtt"), "{}", playlist.text());
 }
 
 #[tokio::test]
@@ -506,10 +520,11 @@ async fn a_title_can_want_its_texts_in_fragments() {
     let end = manifest.find("</head>").unwrap() + "</head>".len();
     std::fs::write(&ism, [&manifest[..start], meta, &manifest[end..]].concat()).unwrap();
     let rig = Rig::over_folder(folder.path(), "").await;
-    let master = rig.get(&format!("{TITLE}/.m3u8")).await;
-    assert!(master.text().contains("wvtt,stpp"), "{}", master.text());
+    let filter = with_text("eng");
+    let master = rig.get(&format!("{TITLE}/.m3u8?{filter}")).await;
+    assert!(master.text().contains(",wvtt\""), "{}", master.text());
     assert!(!master.text().contains("hls_text"), "{}", master.text());
-    let vtt = rig.get(&format!("{TITLE}/.m3u8?hls_text=vtt")).await;
+    let vtt = rig.get(&format!("{TITLE}/.m3u8?hls_text=vtt&{filter}")).await;
     assert!(!vtt.text().contains("wvtt"), "{}", vtt.text());
-    assert!(vtt.text().contains(".m3u8?hls_text=vtt"), "{}", vtt.text());
+    assert!(vtt.text().contains("&hls_text=vtt"), "{}", vtt.text());
 }

@@ -21,7 +21,7 @@ pub(super) struct Offer {
     /// What the largest text takes.
     pub(super) bandwidth: Bandwidth,
     has_subtitles: bool,
-    /// RFC 6381, of texts in fragmented MP4. WebVTT is no media format to a browser, and
+    /// RFC 6381, of texts in fragmented MP4: one for all. WebVTT is no media format to a browser, and
     /// stands for nothing in `CODECS`.
     pub(super) codecs: Vec<String>,
     closed_captions: ClosedCaptions,
@@ -29,12 +29,12 @@ pub(super) struct Offer {
 
 impl Offer {
     pub(super) fn of(presentation: &Presentation, texts: HlsText) -> Self {
-        let in_fragments = presentation
-            .texts
-            .iter()
-            .filter(|text| texts == HlsText::FragmentedMp4 && text.form.is_segmented());
+        let in_fragments = match texts_in(presentation, texts) {
+            HlsText::FragmentedMp4 => presentation.texts.as_slice(),
+            HlsText::WebVtt => &[],
+        };
         let mut codecs: Vec<String> = Vec::new();
-        for codec in in_fragments.map(|text| text.track.rfc6381()) {
+        for codec in in_fragments.iter().map(|text| text.track.rfc6381()) {
             if !codecs.iter().any(|known| known == &*codec) {
                 codecs.push(codec.into_owned());
             }
@@ -131,6 +131,19 @@ impl Offer {
                 .quoted("INSTREAM-ID", &id)
                 .write_to(playlist);
         }
+    }
+}
+
+/// What the texts come in where `wanted` is asked for: fragmented MP4 when all of them
+/// have it in one form. Players take what a variant states of its texts for true of each,
+/// and read no `wvtt` as `stpp`.
+#[must_use]
+pub fn texts_in(presentation: &Presentation, wanted: HlsText) -> HlsText {
+    let mut forms = presentation.texts.iter().map(|text| text.form);
+    let first = forms.next().filter(|form| form.is_segmented());
+    match first {
+        Some(first) if forms.all(|form| form == first) => wanted,
+        _ => HlsText::WebVtt,
     }
 }
 
