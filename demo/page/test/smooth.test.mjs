@@ -1,13 +1,14 @@
 // Smooth Streaming in the players that read it, over the whole of Strata.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
+import { advances, asFunction, openBare, reads } from './bare.mjs';
 import { Demo, openBrowser } from './demo.mjs';
 
-/** By path: the packages do not export every file they ship. */
-const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
 const HEIGHTS = [144, 240, 360, 720];
+
+/** A second: of 25, half would still be playback. */
+const PICTURES_MIN = 12;
 
 /** Words of the subtitles at some seconds, in each language. */
 const SUBTITLES = {
@@ -15,9 +16,6 @@ const SUBTITLES = {
   8: { en: 'the bell strikes with it', fr: 'la cloche sonne avec elle' },
   30: { en: 'The sun is nearly gone', fr: 'Le soleil a presque disparu' },
 };
-
-/** Time a player may take to get somewhere, on a busy machine. */
-const PATIENCE_MS = 30_000;
 
 /** The players: their scripts, and how they are told to play `url` in `video`. */
 const PLAYERS = {
@@ -83,21 +81,17 @@ after(async () => {
 describe('Smooth Streaming', () => {
   for (const [name, { scripts, play, readsAt }] of Object.entries(PLAYERS)) {
     test(`plays in ${name}, from the start and after seeks, in all renditions and languages, with texts`, async () => {
-      const page = await browser.newPage();
-      // A page of the balancer's own, whatever it says: players there need no other's permission.
-      await page.goto(`${demo.about.balancer}/`);
-      await page.setContent('<!doctype html><video muted></video><div class="captions"></div>');
-      for (const script of scripts) await page.addScriptTag({ path: packages + script });
+      const page = await openBare(browser, demo, ...scripts);
       const url = demo.about.titles[0].dash.replace(/[^/]*$/, 'Manifest');
       await page.evaluate(`(${asFunction(play)})(document.querySelector('video'), ${JSON.stringify(url)})`);
 
-      await advances(page, 4);
+      await advances(page, 4, PICTURES_MIN);
       assert.deepEqual((await page.evaluate('heights()')).sort((a, b) => a - b), HEIGHTS);
       assert.deepEqual((await page.evaluate('languages()')).map((code) => code.slice(0, 2)).sort(), ['en', 'fr']);
       assert.ok(Math.abs((await page.evaluate('document.querySelector("video").duration')) - 70) < 0.2);
       for (const seconds of [50, 11]) {
         await page.evaluate(`document.querySelector('video').currentTime = ${seconds}`);
-        await advances(page, 2);
+        await advances(page, 2, PICTURES_MIN);
       }
       const texts = (await page.evaluate('texts()')).map((code) => code.slice(0, 2));
       assert.deepEqual([...texts].sort(), ['en', 'fr']);
@@ -109,39 +103,3 @@ describe('Smooth Streaming', () => {
     });
   }
 });
-
-/** A method's text as that of a function. */
-function asFunction(method) {
-  const text = method.toString();
-  return text.startsWith('async') ? text.replace(/^async \w+/, 'async function') : `function ${text.replace(/^\w+/, '')}`;
-}
-
-/** Seeks to shortly before `seconds` and waits until a subtitle with these words is shown. */
-async function reads(page, seconds, words) {
-  await page.evaluate(`document.querySelector('video').currentTime = ${seconds - 0.5}`);
-  const shown = (words) => {
-    const showing = [...document.querySelector('video').textTracks].filter(({ mode }) => mode === 'showing');
-    const cues = showing.flatMap(({ activeCues }) => [...(activeCues ?? [])].map(({ text }) => (text ?? '').replace(/<[^>]*>/g, '')));
-    return [...cues, document.querySelector('.captions').textContent].some((text) => text.includes(words));
-  };
-  await page.waitForFunction(shown, words, { timeout: PATIENCE_MS });
-}
-
-/** Waits until so many seconds have been played and their frames decoded. */
-async function advances(page, seconds) {
-  const state = () => page.evaluate(() => {
-    const video = document.querySelector('video');
-    return { time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames };
-  });
-  const start = await state();
-  const went = page.waitForFunction(
-    ({ time, seconds }) => globalThis.failure || document.querySelector('video').currentTime - time >= seconds,
-    { time: start.time, seconds },
-    { timeout: PATIENCE_MS },
-  );
-  await went.catch(() => {});
-  assert.equal(await page.evaluate('globalThis.failure ?? null'), null);
-  const end = await state();
-  assert.ok(end.time - start.time >= seconds, `played from ${start.time} to ${end.time}`);
-  assert.ok(end.frames - start.frames > seconds * 12, `${end.frames - start.frames} frames in ${seconds} s`);
-}

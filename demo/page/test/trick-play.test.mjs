@@ -1,16 +1,11 @@
 // Key frames and thumbnails in the players, over the whole of Strata.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
+import { advances, compare, openBare, openPlayer } from './bare.mjs';
 import { Demo, openBrowser } from './demo.mjs';
 
-/** By path: the packages do not export every file they ship. */
-const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
 const HEIGHTS = [144, 240, 360, 720];
-
-/** Time a player may take to get somewhere, on a busy machine. */
-const PATIENCE_MS = 30_000;
 
 /** The sample has a thumbnail of 128×72 every 2 s, 5×2 to an image: where some lie. */
 const THUMBNAILS = [
@@ -33,66 +28,12 @@ after(async () => {
   await demo?.stop();
 });
 
-/** A page with a video and a player's script. */
-async function open(script) {
-  const page = await browser.newPage();
-  // A page of the balancer's own, whatever it says: players there need no other's permission.
-  await page.goto(`${demo.about.balancer}/`);
-  await page.setContent('<!doctype html><video muted></video>');
-  await page.addScriptTag({ path: packages + script });
-  return page;
-}
-
 const title = () => demo.about.titles[0].dash.replace(/[^/]*$/, '');
-
-/** Waits until so many seconds have been played. */
-async function advances(page, seconds) {
-  const time = await page.evaluate('document.querySelector("video").currentTime');
-  const went = page.waitForFunction(
-    ({ time, seconds }) => globalThis.failure || document.querySelector('video').currentTime - time >= seconds,
-    { time, seconds },
-    { timeout: PATIENCE_MS },
-  );
-  await went.catch(() => {});
-  assert.equal(await page.evaluate('globalThis.failure ?? null'), null);
-  const end = await page.evaluate('document.querySelector("video").currentTime');
-  assert.ok(end - time >= seconds, `played from ${time} to ${end}`);
-}
-
-/** The size of an image, and how far its part at `x`, `y` differs from the video at `time`: mean of 0 to 255. */
-async function compare(page, { url, x, y, time }) {
-  return page.evaluate(
-    async ({ url, x, y, time }) => {
-      const image = new Image();
-      image.src = url;
-      await image.decode();
-      const video = document.querySelector('video');
-      video.pause();
-      const sought = new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
-      // Asked for before the seek: a paused video shows its frame once.
-      const shown = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
-      video.currentTime = time;
-      await Promise.all([sought, shown]);
-      const pixels = (draw) => {
-        const canvas = new OffscreenCanvas(128, 72);
-        const context = canvas.getContext('2d');
-        draw(context);
-        return context.getImageData(0, 0, 128, 72).data;
-      };
-      const thumbnail = pixels((context) => context.drawImage(image, x, y, 128, 72, 0, 0, 128, 72));
-      const frame = pixels((context) => context.drawImage(video, 0, 0, 128, 72));
-      let difference = 0;
-      for (let index = 0; index < frame.length; index += 1) difference += Math.abs(frame[index] - thumbnail[index]);
-      return { width: image.naturalWidth, height: image.naturalHeight, difference: difference / frame.length };
-    },
-    { url, x, y, time },
-  );
-}
 
 describe('shaka-player', () => {
   for (const manifest of ['.mpd', '.m3u8']) {
     test(`shows thumbnails and winds by key frames, from ${manifest}`, async () => {
-      const page = await open('shaka-player/dist/shaka-player.compiled.js');
+      const page = await openBare(browser, demo, 'shaka-player/dist/shaka-player.compiled.js');
       const found = await page.evaluate(
         async ({ url, times }) => {
           const { shaka } = globalThis;
@@ -144,14 +85,7 @@ describe('shaka-player', () => {
 
 describe('dash.js', () => {
   test('shows thumbnails, and offers no key frames as a quality', async () => {
-    const page = await open('dashjs/dist/legacy/umd/dash.all.min.js');
-    await page.evaluate((url) => {
-      const player = globalThis.dashjs.MediaPlayer().create();
-      globalThis.player = player;
-      player.updateSettings({ debug: { logLevel: 0 } });
-      player.on('error', ({ error }) => (globalThis.failure ??= error?.message ?? String(error)));
-      player.initialize(document.querySelector('video'), url, true);
-    }, `${title()}.mpd`);
+    const page = await openPlayer(browser, demo, 'dash.js', `${title()}.mpd`);
     await advances(page, 3);
     const heights = await page.evaluate('player.getRepresentationsByType("video").map(({ height }) => height)');
     assert.deepEqual(heights.sort((a, b) => a - b), HEIGHTS);
@@ -173,17 +107,9 @@ describe('dash.js', () => {
 describe('hls.js', () => {
   for (const query of ['', '?hls_fmp4=false']) {
     test(`plays a title with key frames and thumbnails${query}`, async () => {
-      const page = await open('hls.js/dist/hls.min.js');
-      await page.evaluate((url) => {
-        const hls = new globalThis.Hls();
-        globalThis.hls = hls;
-        hls.on('hlsError', (_, { fatal, details }) => (globalThis.failure ??= fatal ? details : undefined));
-        hls.loadSource(url);
-        hls.attachMedia(document.querySelector('video'));
-        document.querySelector('video').play();
-      }, `${title()}.m3u8${query}`);
+      const page = await openPlayer(browser, demo, 'hls.js', `${title()}.m3u8${query}`);
       await advances(page, 3);
-      assert.deepEqual(await page.evaluate('hls.levels.map(({ height }) => height)'), HEIGHTS);
+      assert.deepEqual(await page.evaluate('player.levels.map(({ height }) => height)'), HEIGHTS);
       await page.close();
     });
   }
