@@ -21,7 +21,7 @@ use strata_media::thumbnail::NamedImages;
 use super::error::LoadError;
 use super::formats;
 use super::images::{ImageLoader, Images};
-use super::location;
+use super::location::{self, LocationError};
 use super::movie::{self, Budget};
 use super::packaging::Packaging;
 use super::record::Record;
@@ -86,7 +86,7 @@ struct Found {
     files: Vec<(File, SourceObject, Content)>,
     /// Files that are not to be had.
     absent: Vec<String>,
-    /// Why the first of them with pictures or sound is not.
+    /// Why the first file with pictures or sound is not there, or cannot be one.
     missing: Option<LoadError>,
     /// Thumbnails in files of their own.
     images: Vec<Images>,
@@ -144,13 +144,17 @@ impl Loader {
         budget: &Budget,
         tally: &Arc<Tally>,
     ) -> Result<Found, LoadError> {
-        let loads = files(title, manifest)?.into_iter().map(|file| async move {
+        let Named { files, misplaced } = files(title, manifest)?;
+        let loads = files.into_iter().map(|file| async move {
             let content = self.content(&file, budget, tally).await;
             Ok::<_, LoadError>((file, content))
         });
         let mut loads = stream::iter(loads).buffered(self.file_concurrency.max(1));
         let mut texts = TextBudget::default();
-        let mut found = Found::default();
+        let mut found = Found {
+            missing: misplaced.map(LoadError::from),
+            ..Found::default()
+        };
         while let Some((file, content)) = loads.try_next().await? {
             match content {
                 Ok((object, Content::Text(format, bytes))) => {
@@ -358,19 +362,28 @@ fn log_left_out<N: Display>(
     }
 }
 
-/// The files that `manifest` names, each once, in the order of their first
-/// mention.
-fn files(title: &str, manifest: &ServerManifest) -> Result<Vec<File>, LoadError> {
+/// The files that a server manifest names.
+struct Named {
+    /// Each once, in the order of their first mention.
+    files: Vec<File>,
+    /// Why the first with pictures or sound that can be no file of the store is none.
+    misplaced: Option<LocationError>,
+}
+
+fn files(title: &str, manifest: &ServerManifest) -> Result<Named, LoadError> {
+    let mut misplaced = None;
     let mut files: Vec<File> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for reference in &manifest.tracks {
         let object = match location::resolve(title, &reference.src) {
             Ok(object) => object,
-            Err(reason) if reference.kind == MediaKind::Text => {
-                tracing::warn!(title, %reason, "text left out");
+            Err(reason) => {
+                tracing::warn!(title, %reason, "file left out");
+                if reference.kind != MediaKind::Text {
+                    misplaced.get_or_insert(reason);
+                }
                 continue;
             }
-            Err(error) => return Err(error.into()),
         };
         if let Some(file) = known.get(&object).and_then(|position| files.get_mut(*position)) {
             file.references.push(Some(reference.clone()));
@@ -389,7 +402,7 @@ fn files(title: &str, manifest: &ServerManifest) -> Result<Vec<File>, LoadError>
             format: TextFormat::of_reference(reference),
         });
     }
-    Ok(files)
+    Ok(Named { files, misplaced })
 }
 
 fn is_server_manifest(title: &str) -> bool {

@@ -116,6 +116,30 @@ async fn a_title_that_is_incomplete_or_leads_elsewhere_is_the_sources_fault() {
 }
 
 #[tokio::test]
+async fn a_rendition_that_leads_elsewhere_is_left_out_of_its_title() {
+    let folder = copy_of_sample();
+    let video = |src: &str| format!("<video src=\"{src}\" systemBitrate=\"39800\"/>");
+    let elsewhere = ["../../x.mp4", "/etc/passwd", "file:///x.mp4", "a%00.mp4"].map(video);
+    let text = "<textstream src=\"../film.vtt\" systemLanguage=\"eng\"/>";
+    let title = format!(
+        "<smil><body><switch>{}{}{text}</switch></body></smil>",
+        elsewhere.concat(),
+        video("harbour-144.mp4"),
+    );
+    std::fs::write(folder.path().join("film.ism"), title).unwrap();
+    let rig = Rig::over_folder(folder.path(), "").await;
+    for manifest in [".mpd", ".m3u8", "Manifest"] {
+        let answer = rig.get(&format!("/film.ism/{manifest}")).await;
+        assert_eq!(answer.status, 200, "{manifest}: {}", answer.text());
+    }
+    let lists = rig.playlist("/film.ism/.m3u8").await;
+    assert_eq!(
+        lists,
+        ["film-video=39800.m3u8", "keyframes/film-video=39800.m3u8"]
+    );
+}
+
+#[tokio::test]
 async fn a_title_that_is_corrupt_is_the_sources_fault() {
     let folder = copy_of_sample();
     let good = std::fs::read(folder.path().join("harbour-144.mp4")).unwrap();
