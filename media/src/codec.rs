@@ -23,6 +23,7 @@ mod flac;
 mod four_cc;
 mod hevc;
 pub(crate) mod jpeg;
+mod mpeg_audio;
 mod mpeg_h;
 mod opus;
 mod parameter_sets;
@@ -46,6 +47,7 @@ pub use details::{
 pub use dolby_vision::DolbyVision;
 pub use error::CodecError;
 pub use four_cc::FourCc;
+pub use mpeg_audio::MpegLayer;
 
 /// Largest sample entry read, in bytes. Real ones take 100 bytes to a few KiB;
 /// QuickTime sound entries with embedded atoms come to tens of KiB.
@@ -81,6 +83,8 @@ pub enum Codec {
     Aac,
     /// MPEG-1 and MPEG-2 layer III: `mp4a` with object type 0x6B or 0x69, `.mp3`.
     Mp3,
+    /// Layers I and II of these, which the frames tell apart from layer III.
+    Mp2,
     /// Dolby Digital: `ac-3`.
     Ac3,
     /// Dolby Digital Plus: `ec-3`.
@@ -115,6 +119,7 @@ impl Codec {
             }
             Self::Aac
             | Self::Mp3
+            | Self::Mp2
             | Self::Ac3
             | Self::Eac3
             | Self::Ac4
@@ -139,6 +144,7 @@ impl Codec {
             Self::DolbyVision => "dolby-vision",
             Self::Aac => "aac",
             Self::Mp3 => "mp3",
+            Self::Mp2 => "mp2",
             Self::Ac3 => "ac3",
             Self::Eac3 => "eac3",
             Self::Ac4 => "ac4",
@@ -261,6 +267,11 @@ pub fn read_served_entry(entry: &[u8], handler: FourCc) -> Result<CodecConfig, C
 /// has to be looked at, see [`configured`].
 pub(crate) fn is_unconfigured(entry: &[u8]) -> bool {
     entry.len() <= SAMPLE_ENTRY_SIZE_MAX && av1::is_unconfigured(entry)
+}
+
+/// Whether the layer of sound of `entry` is told by its samples only, see [`MpegLayer`].
+pub(crate) fn has_layers(entry: &[u8]) -> bool {
+    entry.len() <= SAMPLE_ENTRY_SIZE_MAX && mpeg_audio::has_layers(entry)
 }
 
 /// `entry` with the configuration that the start of its first sample tells; `None` when

@@ -376,7 +376,13 @@ impl Source {
     fn candidate<'a>(&'a self, movie_track: &'a MovieTrack) -> Result<Candidate<'a>, SkippedTrack> {
         let skip = |reason: SkipReason| skip(self.file, movie_track, reason);
         let entries = movie_track.sample_entries.iter();
-        let codecs = entries.map(|entry| codec::read_served_entry(entry, movie_track.handler));
+        let codecs = entries.map(|entry| {
+            let config = codec::read_served_entry(entry, movie_track.handler)?;
+            Ok(match movie_track.mpeg_layer {
+                Some(layer) => config.of_layer(layer),
+                None => config,
+            })
+        });
         let codecs: Result<Vec<CodecConfig>, CodecError> = codecs.collect();
         let codecs = codecs.map_err(|error| skip(error.into()))?;
         let timeline = timeline::read(movie_track).map_err(|error| skip(error.into()))?;

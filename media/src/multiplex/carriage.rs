@@ -14,9 +14,9 @@ pub enum Carriage {
     Hevc,
     /// AAC with an ADTS header a frame (`ISO/IEC 13818-7 §6.2`).
     Adts(AdtsProfile),
-    /// MPEG-1 layer III.
+    /// MPEG-1, of any layer.
     Mpeg1Audio,
-    /// MPEG-2 layer III: low sampling rates.
+    /// MPEG-2, of any layer: low sampling rates.
     Mpeg2Audio,
     /// Dolby Digital (`ATSC A/52 Annex A`).
     Ac3,
@@ -74,8 +74,10 @@ pub fn carriage(codec: &CodecConfig) -> Result<Carriage, Exclusion> {
             Ok(Carriage::Adts(adts_profile(config)?))
         }
         // MPEG-2 has the half and quarter rates only, MPEG-1 the others.
-        (Codec::Mp3, Details::Audio(details)) if details.sample_rate >= 32_000 => Ok(Carriage::Mpeg1Audio),
-        (Codec::Mp3, _) => Ok(Carriage::Mpeg2Audio),
+        (Codec::Mp3 | Codec::Mp2, Details::Audio(details)) if details.sample_rate >= 32_000 => {
+            Ok(Carriage::Mpeg1Audio)
+        }
+        (Codec::Mp3 | Codec::Mp2, _) => Ok(Carriage::Mpeg2Audio),
         (Codec::Ac3, _) => Ok(Carriage::Ac3),
         (Codec::Eac3, _) => Ok(Carriage::Eac3),
         (other, _) => Err(Exclusion::Codec(other)),

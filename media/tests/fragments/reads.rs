@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use strata_media::read::mp4::{Movie, Reader, Step};
 
-use crate::film::{Form, Index, write};
+use crate::film::{Form, Index, boxed, write};
 use crate::made::{assemble, pictures, sound};
+use crate::progressive::{self, Progressive};
 use crate::support::{self, Reads};
 
 /// Reads a file, and counts.
@@ -93,4 +94,27 @@ fn what_stays_in_memory_is_less_than_two_bytes_a_sample() {
         let size = title.heap_size();
         assert!(size < 2 * (45_000 + 84_000), "{index:?}: {size} bytes");
     }
+}
+
+#[test]
+fn entries_that_no_sample_completes_are_looked_at_once() {
+    let unsaid = boxed(b"av01", &[vec![0; 78], boxed(b"av1C", &[])].concat());
+    let tracks = (1..=6).map(|id| {
+        let mut track = pictures(2, 1);
+        track.id = id;
+        track.entries = vec![unsaid.clone()];
+        // Far apart, so that no two are read at once.
+        for sample in &mut track.samples {
+            sample.payload = vec![0; 100_000];
+        }
+        track
+    });
+    let form = Progressive {
+        is_apart: true,
+        ..Progressive::default()
+    };
+    let file = progressive::write(&tracks.collect::<Vec<_>>(), &form);
+    let (movie, reads) = read(&file);
+    assert_eq!(movie.tracks.len(), 6);
+    assert!(reads.rounds <= 8, "{reads:?}");
 }

@@ -2,7 +2,8 @@
 
 use crate::recipe::{AAC, Recipe, SOUND, VIDEO, X264};
 use crate::support::Times;
-use crate::{ALL, Dash, Format, Hls, check};
+use crate::title::Title;
+use crate::{ALL, Dash, Format, Hls, HlsTs, TARGET, check};
 
 /// Containers that ffmpeg writes, with the ending of their files' names.
 const PROGRESSIVE: (&str, &str) = ("", "mp4");
@@ -131,6 +132,17 @@ fn mp3() {
     let codec = format!("{SOUND} -c:a libmp3lame -b:a 32k");
     in_containers(&codec, &MP4, &ALL);
     in_containers(&codec, &[QUICKTIME, FRAGMENTED_QUICKTIME, SMOOTH], &ALL);
+}
+
+#[test]
+fn mpeg_layer_2() {
+    for rate in [48_000, 22_050] {
+        let recipe = Recipe::mp4(format!("{SOUND} -ar {rate} -c:a mp2 -b:a 64k"));
+        let title = Title::of_files(vec![recipe.path()], TARGET);
+        assert_eq!(title.presentation.tracks[0].rfc6381(), "mp4a.40.33");
+        let codec = format!("{SOUND} -ar {rate} -c:a mp2 -b:a 64k");
+        in_containers(&codec, &MP4, &[Dash, Hls, HlsTs]);
+    }
 }
 
 #[test]

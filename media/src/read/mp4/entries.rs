@@ -1,26 +1,28 @@
-//! Sample entries that say nothing of their decoder's configuration, completed by what
-//! their first samples say.
+//! Sample entries that say nothing of their decoder's configuration, or of the layer of
+//! their sound, completed by what their first samples say.
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
+use super::MovieTrack;
 use super::windows::{Halt, Windows};
-use super::{Movie, MovieTrack};
-use crate::codec;
+use crate::codec::{self, MpegLayer};
 
 /// Bytes of a sample that are looked at: sequence headers come first in it.
 const LOOKED_AT: u64 = 4 << 10;
 
-/// Completes the entries of `movie`. What cannot be completed stays as it is, and is
-/// refused by whoever needs it.
-pub(super) fn complete(movie: &mut Movie, windows: &Windows) -> Result<(), Halt> {
-    for track in &mut movie.tracks {
-        let Some((entry, range)) = unconfigured(track, windows.file_size) else {
-            continue;
-        };
-        let sample = windows.get(range, 0)?;
-        if let Some(entry) = track.sample_entries.get_mut(entry)
-            && let Some(configured) = codec::configured(entry, &sample)
-        {
+/// Completes the entry of the first sample of `track`. What cannot be completed stays as
+/// it is, and is refused by whoever needs it.
+pub(super) fn complete(track: &mut MovieTrack, windows: &Windows) -> Result<(), Halt> {
+    let Some((entry, range)) = incomplete(track, windows.file_size) else {
+        return Ok(());
+    };
+    let sample = windows.get(range, 0)?;
+    if let Some(entry) = track.sample_entries.get_mut(entry) {
+        if codec::has_layers(entry) {
+            track.mpeg_layer = MpegLayer::of_frame(&sample);
+        } else if let Some(configured) = codec::configured(entry, &sample) {
             *entry = configured.into();
         }
     }
@@ -29,12 +31,9 @@ pub(super) fn complete(movie: &mut Movie, windows: &Windows) -> Result<(), Halt>
 
 /// The entry of the track's first sample, if it has to be completed, and where the start
 /// of that sample lies.
-fn unconfigured(track: &MovieTrack, file_size: u64) -> Option<(usize, Range<u64>)> {
-    if !track
-        .sample_entries
-        .iter()
-        .any(|entry| codec::is_unconfigured(entry))
-    {
+fn incomplete(track: &MovieTrack, file_size: u64) -> Option<(usize, Range<u64>)> {
+    let is_incomplete = |entry: &Bytes| codec::is_unconfigured(entry) || codec::has_layers(entry);
+    if !track.sample_entries.iter().any(is_incomplete) {
         return None;
     }
     let first = match &track.index {
@@ -42,11 +41,10 @@ fn unconfigured(track: &MovieTrack, file_size: u64) -> Option<(usize, Range<u64>
         None => track.samples().next()?.ok()?,
     };
     let entry = usize::try_from(first.entry).ok()?;
-    let is_unconfigured = |entry| codec::is_unconfigured(entry);
     track
         .sample_entries
         .get(entry)
-        .filter(|entry| is_unconfigured(entry))?;
+        .filter(|entry| is_incomplete(entry))?;
     let end = first.offset.checked_add(u64::from(first.size).min(LOOKED_AT))?;
     (first.offset < end && end <= file_size).then_some((entry, first.offset..end))
 }

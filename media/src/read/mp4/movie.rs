@@ -8,7 +8,7 @@ use super::boxes::BoxBytes;
 use super::fragment::{FragmentIndex, IndexFault, Moof, track_extends};
 use super::samples::MovieSamples;
 use super::{Edit, ReadError, track_box};
-use crate::codec::{FourCc, MediaKind};
+use crate::codec::{FourCc, MediaKind, MpegLayer};
 use crate::sample::{FragmentLayout, TableLayout, TrackExtends};
 use crate::time::Timescale;
 
@@ -60,6 +60,8 @@ pub struct MovieTrack {
     pub edits: Vec<Edit>,
     /// Sample entries as they stand in the `stsd`, whole boxes.
     pub sample_entries: Vec<Bytes>,
+    /// The layer of its first sample, of sound whose entries do not tell it.
+    pub mpeg_layer: Option<MpegLayer>,
     /// Roll distance in samples of the group all samples belong to, when the
     /// track has one (`sgpd` of type `roll`, §10.1).
     pub roll_distance: Option<i16>,

@@ -73,8 +73,14 @@ enum Stage {
     },
     /// Finds the fragments.
     Fragments(Box<Indexer>),
-    /// Completes sample entries.
-    Entries(Movie),
+    /// Completes what sample entries say; of the tracks from `next` on it has yet to.
+    Entries { movie: Movie, next: usize },
+}
+
+impl Stage {
+    fn entries(movie: Movie) -> Self {
+        Self::Entries { movie, next: 0 }
+    }
 }
 
 impl Reader {
@@ -127,12 +133,15 @@ impl Reader {
                             let indexer = Indexer::new(found.movie, extends, fragments_at);
                             Stage::Fragments(Box::new(indexer))
                         }
-                        None => Stage::Entries(found.movie),
+                        None => Stage::entries(found.movie),
                     }
                 }
-                Stage::Fragments(indexer) => Stage::Entries(indexer.advance(&self.windows)?),
-                Stage::Entries(movie) => {
-                    entries::complete(movie, &self.windows)?;
+                Stage::Fragments(indexer) => Stage::entries(indexer.advance(&self.windows)?),
+                Stage::Entries { movie, next } => {
+                    while let Some(track) = movie.tracks.get_mut(*next) {
+                        entries::complete(track, &self.windows)?;
+                        *next += 1;
+                    }
                     return Ok(std::mem::take(movie));
                 }
             };

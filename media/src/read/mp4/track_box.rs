@@ -53,6 +53,7 @@ pub(super) fn read(
         display_size,
         edits,
         sample_entries: table.entries,
+        mpeg_layer: None,
         roll_distance: table.roll_distance,
         layout: table.layout,
         fragments: None,
