@@ -4,10 +4,14 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use crate::report::{grouped, scaled};
+use crate::simulate::Passed;
 use crate::trial::Trial;
 
 /// Where nobody looks on, a line is written this often only.
 const LINE_EVERY_SECONDS: u64 = 10;
+
+/// How often the line changes on a terminal while virtual time passes.
+const CHANGE_EVERY: Duration = Duration::from_millis(200);
 
 /// Tells on standard error how a test goes: in place on a terminal, a line now and then elsewhere.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub struct Progress {
     is_terminal: bool,
     is_quiet: bool,
     length: Option<Duration>,
+    /// When a line was written last, of a simulation.
+    told_at: Duration,
 }
 
 impl Progress {
@@ -25,6 +31,7 @@ impl Progress {
             is_terminal: std::io::stderr().is_terminal(),
             is_quiet,
             length,
+            told_at: Duration::ZERO,
         }
     }
 
@@ -34,7 +41,24 @@ impl Progress {
         if self.is_quiet || (!self.is_terminal && !now.as_secs().is_multiple_of(LINE_EVERY_SECONDS)) {
             return;
         }
-        let line = line(trial, now, self.length);
+        self.write(&line(trial, now, self.length));
+    }
+
+    /// Tells how far a simulation has come in the `elapsed` time; often called, it says little.
+    pub fn tell_passed(&mut self, passed: &Passed, elapsed: Duration) {
+        let every = if self.is_terminal {
+            CHANGE_EVERY
+        } else {
+            Duration::from_secs(LINE_EVERY_SECONDS)
+        };
+        if self.is_quiet || elapsed < self.told_at + every {
+            return;
+        }
+        self.told_at = elapsed;
+        self.write(&line_passed(passed, elapsed));
+    }
+
+    fn write(&self, line: &str) {
         let mut err = std::io::stderr().lock();
         // Nothing is left to say it to when stderr is closed.
         let _ = if self.is_terminal {
@@ -74,4 +98,33 @@ fn line(trial: &Trial, now: Duration, length: Option<Duration>) -> String {
             String::new()
         }
     )
+}
+
+fn line_passed(passed: &Passed, elapsed: Duration) -> String {
+    let whole = |count: u64| grouped(crate::number::float(count));
+    format!(
+        "{:>3.0} % in {:.0} s  viewers {}  requests {}",
+        100.0 * passed.part,
+        elapsed.as_secs_f64(),
+        whole(passed.viewers),
+        whole(passed.requests),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulation_says_how_far_it_is() {
+        let passed = Passed {
+            part: 0.374,
+            viewers: 2_100_000,
+            requests: 40_000_000,
+        };
+        assert_eq!(
+            line_passed(&passed, Duration::from_millis(31_200)),
+            " 37 % in 31 s  viewers 2,100,000  requests 40,000,000"
+        );
+    }
 }

@@ -15,10 +15,12 @@ mod learned;
 mod node;
 mod outcome;
 mod reads;
+mod stay;
 mod validate;
 mod wheel;
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +31,7 @@ use crate::schedule::Shape;
 
 pub use self::learned::{Learned, TitleShape, service_of};
 pub use self::validate::{Agreement, TOLERANCE, Validation};
-pub use self::world::{SimulationError, run};
+pub use self::world::{Passed, SimulationError, run};
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -46,8 +48,8 @@ pub struct Scenario {
     pub habits: Habits,
     /// Seed of all that is random.
     pub seed: u64,
-    /// The titles, most popular first.
-    pub titles: Vec<TitleShape>,
+    /// The titles, most popular first; those that are alike may share what they are like.
+    pub titles: Vec<Arc<TitleShape>>,
     /// The nodes at the start.
     pub nodes: Vec<NodeSpec>,
     /// What becomes of nodes, in the order of times.
@@ -176,11 +178,18 @@ impl Default for Service {
 }
 
 impl Scenario {
-    /// How many viewers walk as one. They choose the same title at the same time and stay together: what one
-    /// of them brings into a cache is there for the others, as it would be if they came a moment apart. Popular
-    /// titles lose nothing by it; rare ones hit a little more often than they would.
+    /// How many viewers walk as one. They choose the same title and ask for the same things, one right after the
+    /// other: a bundle of `n` takes one of a node's places `n` times as long as a request does. Requests on
+    /// nodes, by which load is bounded, are then as many, and vary as much, as without bundles, and a bundle's
+    /// requests find the node that most of them would find. What one of them brings into a cache is
+    /// there for the others, as it would be if they came a moment apart. Popular titles lose nothing by it;
+    /// rare ones hit more often than they would.
     #[must_use]
     pub fn bundle(&self) -> u64 {
         crate::number::whole((self.viewers / crate::number::float(self.told_apart.max(1))).ceil()).max(1)
     }
 }
+
+/// A bundle's requests come one after the other over so long at most, in seconds: several at a time when each takes
+/// longer. Short beside the segments that viewers ask for.
+const SPREAD_S: f64 = 2.0;

@@ -1,15 +1,16 @@
 //! `strata loadtest simulate`: viewers and nodes in virtual time.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use strata_balancer::bound::Bound;
 use strata_loadtest::audience::catalogue;
 use strata_loadtest::price::{PricedInstance, Prices};
+use strata_loadtest::progress::Progress;
 use strata_loadtest::report::{self, Heading, Output, Report, Test};
 use strata_loadtest::simulate::{
     self, CacheSpec, Change, FleetEvent, Instance, KeyOf, NodeSpec, Scenario, Service, TitleShape, Validation,
@@ -122,7 +123,7 @@ pub(crate) struct WorldOptions {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     store_time: Option<Duration>,
     /// Tell so many viewers apart; where more come, several walk as one.
-    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) told_apart: u64,
 }
 
@@ -202,10 +203,10 @@ impl WorldOptions {
             learned.as_ref().map_or(&[][..], |run| run.nodes.as_slice()),
             &instance,
         );
-        let title = match &learned {
+        let title = Arc::new(match &learned {
             Some(run) => run.title.clone(),
             None => self.title()?,
-        };
+        });
         let titles = self.title_count(learned.as_ref())?;
         let service = self.service(learned.as_ref());
         let length = self.length(real.as_ref(), learned.as_ref());
@@ -469,18 +470,11 @@ impl World {
         };
         let begun = Instant::now();
         let started = strata_loadtest::conduct::now_rfc_3339();
-        let mut told = 0.0;
-        let mut report = simulate::run(&self.scenario, &self.names, &heading, started, |part| {
-            if !is_quiet && part >= told + 0.1 {
-                told = part;
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "{:>3.0} % after {:.0?}",
-                    part * 100.0,
-                    begun.elapsed()
-                );
-            }
+        let mut progress = Progress::new(None, is_quiet);
+        let mut report = simulate::run(&self.scenario, &self.names, &heading, started, |passed| {
+            progress.tell_passed(passed, begun.elapsed());
         })?;
+        progress.end();
         report
             .notes
             .push(format!("Simulated in {:.1?}.", begun.elapsed()));

@@ -1,5 +1,7 @@
 //! The viewers of a simulation, bundles of them, and the titles they watch.
 
+use std::sync::Arc;
+
 use strata_balancer::ring::Key;
 
 use super::caches::ChunkId;
@@ -83,9 +85,9 @@ const AUDIO: u8 = 255;
 
 /// A title, ready to be fetched.
 pub(super) struct Film {
-    shape: TitleShape,
+    shape: Arc<TitleShape>,
     /// Where each segment begins, in seconds, and the end of the last.
-    starts: Vec<f64>,
+    starts: Arc<[f64]>,
     key: Key,
     number: u32,
 }
@@ -143,25 +145,28 @@ impl Stretch {
 }
 
 impl Film {
-    pub(super) fn new(shape: &TitleShape, number: u32) -> Self {
-        let mut at = 0.0;
-        let mut starts = vec![0.0];
-        for duration in &shape.segments {
-            at += duration;
-            starts.push(at);
+    /// The titles of these shapes, with `names` as far as they go: with the names that they have in a real
+    /// catalogue they fall on the same nodes.
+    pub(super) fn all(shapes: &[Arc<TitleShape>], names: &[String]) -> Vec<Self> {
+        let mut films: Vec<Self> = Vec::with_capacity(shapes.len());
+        for (shape, number) in shapes.iter().zip(0..) {
+            let alike = films.last().filter(|last| Arc::ptr_eq(&last.shape, shape));
+            let starts = match alike {
+                Some(last) => Arc::clone(&last.starts),
+                None => starts(shape),
+            };
+            let key = match names.get(films.len()) {
+                Some(name) => Key::of(name.as_bytes()),
+                None => Key::of(title_name(number).as_bytes()),
+            };
+            films.push(Self {
+                shape: Arc::clone(shape),
+                starts,
+                key,
+                number,
+            });
         }
-        Self {
-            shape: shape.clone(),
-            starts,
-            key: Key::of(title_name(number).as_bytes()),
-            number,
-        }
-    }
-
-    /// With the name it has in a real catalogue, so that it falls on the same nodes.
-    pub(super) fn named(mut self, name: &str) -> Self {
-        self.key = Key::of(name.as_bytes());
-        self
+        films
     }
 
     pub(super) fn reel(&self) -> Reel<'_> {
@@ -184,7 +189,7 @@ impl Film {
         const SAMPLE_BYTES: f64 = 0.5;
         const SAMPLES_PER_SECOND: f64 = 75.0;
         let files = crate::number::float_len(self.shape.rates.len() + usize::from(self.has_audio()));
-        SAMPLE_BYTES * SAMPLES_PER_SECOND * files * self.shape.length_s()
+        SAMPLE_BYTES * SAMPLES_PER_SECOND * files * self.length_s()
     }
 
     /// The key of what is asked for.
@@ -227,8 +232,12 @@ impl Film {
             .chain(sound)
     }
 
+    fn length_s(&self) -> f64 {
+        self.starts.last().copied().unwrap_or_default()
+    }
+
     fn file(&self, number: u8, rate_bps: f64) -> File {
-        let length_s = self.starts.last().copied().unwrap_or_default();
+        let length_s = self.length_s();
         let tables = match number {
             AUDIO => SOUND_TABLE_BYTES,
             _ => PICTURE_TABLE_BYTES,
@@ -246,8 +255,7 @@ impl Film {
         let file = self.file(number, rate_bps);
         let byte_rate = rate_bps / 8.0;
         let start_s = self.starts.get(segment).copied().unwrap_or_default();
-        let length_s = self.starts.last().copied().unwrap_or_default();
-        let part = start_s / length_s.max(1e-3);
+        let part = start_s / self.length_s().max(1e-3);
         Stretch {
             file,
             table_at: crate::number::whole(crate::number::float(file.table_bytes) * part),
@@ -255,6 +263,15 @@ impl Film {
             bytes: crate::number::whole(self.duration_s(segment) * byte_rate),
         }
     }
+}
+
+fn starts(shape: &TitleShape) -> Arc<[f64]> {
+    let mut at = 0.0;
+    let ends = shape.segments.iter().map(|duration| {
+        at += duration;
+        at
+    });
+    std::iter::once(0.0).chain(ends).collect()
 }
 
 /// The name of a title that has none.
@@ -266,9 +283,14 @@ fn title_name(number: u32) -> String {
 mod tests {
     use super::*;
 
+    fn film_with(audio_bps: u64, names: &[String]) -> Film {
+        let shape = TitleShape::even(60.0, 6.0, &[8_000_000], audio_bps);
+        Film::all(&[Arc::new(shape)], names).remove(0)
+    }
+
     #[test]
     fn segments_lie_one_after_the_other_up_to_the_end() {
-        let film = Film::new(&TitleShape::even(60.0, 6.0, &[8_000_000], 128_000), 1);
+        let film = film_with(128_000, &[]);
         let stretches: Vec<Stretch> = (0..10).map(|segment| film.picture(0, segment)).collect();
         assert!(
             stretches
@@ -283,11 +305,11 @@ mod tests {
 
     #[test]
     fn keys_are_the_titles_or_the_urls() {
-        let film = Film::new(&TitleShape::even(60.0, 6.0, &[8_000_000], 0), 1);
+        let film = film_with(0, &[]);
         assert_eq!(film.key(KeyOf::Title, 0, 1), film.key(KeyOf::Title, 3, 5));
         assert_ne!(film.key(KeyOf::Url, 0, 1), film.key(KeyOf::Url, 0, 2));
         assert_ne!(film.key(KeyOf::Url, 0, 1), film.key(KeyOf::Url, 1, 1));
-        let named = Film::new(&TitleShape::even(60.0, 6.0, &[8_000_000], 0), 1).named("a.ism");
+        let named = film_with(0, &["a.ism".to_owned()]);
         assert_eq!(named.key(KeyOf::Title, 0, 0), Key::of(b"a.ism"));
     }
 }

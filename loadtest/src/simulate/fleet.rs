@@ -38,20 +38,23 @@ impl Chosen {
     }
 }
 
-/// Part of a bundle of requests that one node takes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Portion {
+/// A request that a node has taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Placed {
     pub(super) node: usize,
-    pub(super) requests: u64,
     pub(super) chosen: Chosen,
+    /// Nodes that were passed over because they were full.
+    pub(super) passed: u64,
+    /// How many it had room for, this one included.
+    pub(super) room: u64,
 }
 
 /// All nodes; each zone has a balancer that spreads over the nodes of its own.
 pub(super) struct Fleet {
     pub(super) nodes: Vec<SimNode>,
-    pub(super) bound_hits: u64,
     zones: Vec<Zone>,
     bound: Bound,
+    bundle: u64,
 }
 
 struct Zone {
@@ -65,15 +68,21 @@ struct Zone {
 }
 
 impl Fleet {
-    pub(super) fn new(specs: &[NodeSpec], cache: &CacheSpec, bound: Bound) -> Result<Self, RingError> {
+    /// Nodes whose viewers walk in bundles of `bundle`.
+    pub(super) fn new(
+        specs: &[NodeSpec],
+        cache: &CacheSpec,
+        bound: Bound,
+        bundle: u64,
+    ) -> Result<Self, RingError> {
         let mut fleet = Self {
             nodes: specs
                 .iter()
-                .map(|spec| SimNode::new(spec.clone(), cache))
+                .map(|spec| SimNode::new(spec.clone(), cache, bundle))
                 .collect(),
-            bound_hits: 0,
             zones: Vec::new(),
             bound,
+            bundle,
         };
         fleet.lay_out()?;
         Ok(fleet)
@@ -144,7 +153,7 @@ impl Fleet {
 
     /// A node joins.
     pub(super) fn join(&mut self, spec: &NodeSpec, cache: &CacheSpec) -> Result<(), RingError> {
-        self.nodes.push(SimNode::new(spec.clone(), cache));
+        self.nodes.push(SimNode::new(spec.clone(), cache, self.bundle));
         self.lay_out()
     }
 
@@ -182,47 +191,41 @@ impl Fleet {
         }
     }
 
-    /// Spreads `requests` with the same key, which came to the balancer of `zone`, over nodes.
-    pub(super) fn place(&mut self, key: Key, zone: u64, requests: u64, portions: &mut Vec<Portion>) {
-        portions.clear();
+    /// Places a request that came to the balancer of `zone`; `None`: there is no node left.
+    pub(super) fn place(&mut self, key: Key, zone: u64) -> Option<Placed> {
         let own = usize::try_from(zone).unwrap_or(0);
         let count = self.zones.len();
         // The own zone, and the next one with a node when it has none.
-        let live = (0..count).map(|step| (own + step) % count.max(1)).find(|zone| {
+        let number = (0..count).map(|step| (own + step) % count.max(1)).find(|zone| {
             self.zones
                 .get(*zone)
                 .is_some_and(|zone| zone.shares.iter().any(Option::is_some))
-        });
-        let Some(number) = live else { return };
-        let Some(zone) = self.zones.get_mut(number) else {
-            return;
-        };
-        zone.place(
-            key,
-            requests,
-            self.bound,
-            &mut self.nodes,
-            &mut self.bound_hits,
-            portions,
-        );
-        if number != own {
-            for portion in portions {
-                portion.chosen = Chosen::OtherZone;
-            }
+        })?;
+        let zone = self.zones.get_mut(number)?;
+        let placed = zone.place(key, self.bound, &mut self.nodes)?;
+        Some(Placed {
+            chosen: if number == own {
+                placed.chosen
+            } else {
+                Chosen::OtherZone
+            },
+            ..placed
+        })
+    }
+
+    /// More requests of a kind that a node has taken, whatever its bound.
+    pub(super) fn hold(&mut self, place: usize, requests: u64) {
+        if let Some(node) = self.nodes.get_mut(place)
+            && let Some(zone) = self.zones.get_mut(usize::from(node.spec.zone))
+        {
+            node.held += requests;
+            zone.in_flight += requests;
         }
     }
 }
 
 impl Zone {
-    fn place(
-        &mut self,
-        key: Key,
-        requests: u64,
-        bound: Bound,
-        nodes: &mut [SimNode],
-        bound_hits: &mut u64,
-        portions: &mut Vec<Portion>,
-    ) {
+    fn place(&mut self, key: Key, bound: Bound, nodes: &mut [SimNode]) -> Option<Placed> {
         if self.remembered.len() == KEYS_MAX {
             self.remembered.clear();
         }
@@ -235,7 +238,7 @@ impl Zone {
             .remembered
             .entry(key.hash())
             .or_insert_with(|| first(REMEMBERED));
-        let (mut left, mut chosen, mut rank) = (requests, Chosen::First, 0);
+        let (mut chosen, mut rank, mut passed) = (Chosen::First, 0, 0);
         loop {
             if rank == known.len() && rank == REMEMBERED {
                 *known = first(usize::MAX);
@@ -253,33 +256,27 @@ impl Zone {
             let Some(node) = nodes.get_mut(*place) else {
                 continue;
             };
-            let room = bound
-                .limit(self.in_flight + left, *share)
-                .saturating_sub(node.held);
-            let taken = room.min(left);
-            if taken > 0 {
-                node.held += taken;
-                self.in_flight += taken;
-                left -= taken;
-                portions.push(Portion {
+            let room = bound.limit(self.in_flight + 1, *share).saturating_sub(node.held);
+            if room > 0 {
+                node.held += 1;
+                self.in_flight += 1;
+                return Some(Placed {
                     node: *place,
-                    requests: taken,
                     chosen,
+                    passed,
+                    room,
                 });
             }
-            if left == 0 {
-                return;
-            }
-            *bound_hits += 1;
+            passed += 1;
             if chosen == Chosen::First {
                 chosen = Chosen::Spilled;
             }
         }
-        self.place_rest(left, nodes, portions);
+        self.place_anyway(passed, nodes)
     }
 
-    /// All are full by rounding: the one that holds least takes the rest.
-    fn place_rest(&mut self, requests: u64, nodes: &mut [SimNode], portions: &mut Vec<Portion>) {
+    /// All are full by rounding: the one that holds least takes it.
+    fn place_anyway(&mut self, passed: u64, nodes: &mut [SimNode]) -> Option<Placed> {
         let up = self
             .members
             .iter()
@@ -287,18 +284,15 @@ impl Zone {
             .filter(|(_, share)| share.is_some());
         let least = up
             .map(|(place, _)| *place)
-            .min_by_key(|place| nodes.get(*place).map_or(u64::MAX, |node| node.held));
-        if let Some(place) = least
-            && let Some(node) = nodes.get_mut(place)
-        {
-            node.held += requests;
-            self.in_flight += requests;
-            portions.push(Portion {
-                node: place,
-                requests,
-                chosen: Chosen::Spilled,
-            });
-        }
+            .min_by_key(|place| nodes.get(*place).map_or(u64::MAX, |node| node.held))?;
+        nodes.get_mut(least)?.held += 1;
+        self.in_flight += 1;
+        Some(Placed {
+            node: least,
+            chosen: Chosen::Spilled,
+            passed,
+            room: 1,
+        })
     }
 }
 
@@ -326,7 +320,7 @@ mod tests {
             factor_percent,
             floor: 0,
         };
-        Fleet::new(&specs, &cache(), bound).unwrap()
+        Fleet::new(&specs, &cache(), bound, 1).unwrap()
     }
 
     fn cache() -> CacheSpec {
@@ -340,22 +334,26 @@ mod tests {
         }
     }
 
+    /// Places `count` requests for `name` that came to the balancer of `zone`.
+    fn place(fleet: &mut Fleet, name: &str, zone: u64, count: usize) -> Vec<Placed> {
+        let key = Key::of(name.as_bytes());
+        (0..count).map_while(|_| fleet.place(key, zone)).collect()
+    }
+
     #[test]
-    fn a_bundle_for_one_title_fills_no_node_beyond_the_bound() {
+    fn requests_for_one_title_fill_no_node_beyond_the_bound() {
         let mut fleet = fleet(10, 1, 140);
-        let mut portions = Vec::new();
-        fleet.place(Key::of(b"final"), 0, 1000, &mut portions);
-        assert_eq!(portions.iter().map(|portion| portion.requests).sum::<u64>(), 1000);
+        let placed = place(&mut fleet, "final", 0, 1000);
+        assert_eq!(placed.len(), 1000);
         assert!(
             fleet.nodes.iter().all(|node| node.held <= 140),
             "more than 140 % of the mean"
         );
-        assert_eq!(
-            portions.first().map(|portion| portion.chosen),
-            Some(Chosen::First)
-        );
-        for portion in &portions {
-            fleet.release(portion.node, 0, portion.requests);
+        assert_eq!(placed[0].chosen, Chosen::First);
+        // Of two, none takes both.
+        assert_eq!((placed[1].chosen, placed[1].passed), (Chosen::Spilled, 1));
+        for placed in &placed {
+            fleet.release(placed.node, 0, 1);
         }
         assert!(fleet.nodes.iter().all(|node| node.held == 0));
     }
@@ -363,35 +361,32 @@ mod tests {
     #[test]
     fn without_a_bound_one_node_takes_all() {
         let mut fleet = fleet(10, 1, 0);
-        let mut portions = Vec::new();
-        fleet.place(Key::of(b"final"), 0, 1000, &mut portions);
-        assert_eq!(portions.len(), 1);
+        let placed = place(&mut fleet, "final", 0, 1000);
+        assert!(placed.iter().all(|other| other.node == placed[0].node));
+        assert_eq!(fleet.nodes[placed[0].node].held, 1000);
     }
 
     #[test]
     fn zones_keep_to_themselves_until_one_is_gone() {
         let mut fleet = fleet(6, 3, 140);
-        let mut portions = Vec::new();
         for number in 0..100 {
-            fleet.place(Key::of(format!("{number}").as_bytes()), 1, 1, &mut portions);
-            assert_eq!(fleet.nodes[portions[0].node].spec.zone, 1);
+            let placed = place(&mut fleet, &number.to_string(), 1, 1);
+            assert_eq!(fleet.nodes[placed[0].node].spec.zone, 1);
         }
         for place in fleet.up_in(1) {
             fleet.kill(place, &cache());
         }
-        fleet.place(Key::of(b"x"), 1, 1, &mut portions);
-        assert_eq!(portions[0].chosen, Chosen::OtherZone);
+        assert_eq!(place(&mut fleet, "x", 1, 1)[0].chosen, Chosen::OtherZone);
     }
 
     #[test]
     fn what_was_on_a_node_that_died_is_not_counted_out_of_its_next_life() {
         let mut fleet = fleet(1, 1, 0);
-        let mut portions = Vec::new();
-        fleet.place(Key::of(b"x"), 0, 5, &mut portions);
+        place(&mut fleet, "x", 0, 3);
+        fleet.hold(0, 2);
         assert_eq!(fleet.kill(0, &cache()), 5);
         fleet.release(0, 0, 5);
         assert_eq!(fleet.nodes[0].held, 0);
-        fleet.place(Key::of(b"x"), 0, 5, &mut portions);
-        assert!(portions.is_empty());
+        assert!(place(&mut fleet, "x", 0, 5).is_empty());
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Outcome {
     pub(super) record: Record,
     pub(super) chosen: BTreeMap<Chosen, u64>,
     pub(super) retries: u64,
+    pub(super) bound_hits: u64,
     pub(super) cross_zone_bytes: f64,
     pub(super) store_bytes: u64,
     pub(super) chunk_gets: u64,
@@ -48,6 +49,7 @@ impl Outcome {
             record: Record::new(std::time::Duration::from_secs(2)),
             chosen: BTreeMap::new(),
             retries: 0,
+            bound_hits: 0,
             cross_zone_bytes: 0.0,
             store_bytes: 0,
             chunk_gets: 0,
@@ -87,7 +89,7 @@ impl Outcome {
         self.drowning.resize(fleet.nodes.len(), 0);
         let nodes = fleet.nodes.iter().zip(&mut self.looks).zip(&mut self.drowning);
         for ((node, looks), drowning) in nodes {
-            let backlog_s = node.backlog_s(now_s);
+            let backlog_s = node.wait_s(now_s);
             self.looked += 1;
             *drowning += u64::from(DROWNING_S < backlog_s);
             looks.push(Look {
@@ -169,7 +171,7 @@ impl Outcome {
                 .then(|| ("node_died".to_owned(), self.retries))
                 .into_iter()
                 .collect(),
-            bound_hits: fleet.bound_hits,
+            bound_hits: self.bound_hits,
             cross_zone: (fleet.zones() > 1).then(|| chosen(&Chosen::OtherZone)),
             cross_zone_bytes: (fleet.zones() > 1).then(|| whole(self.cross_zone_bytes)),
             drowning: crate::number::ratio(self.drowning.iter().sum(), self.looked),

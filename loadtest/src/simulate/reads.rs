@@ -13,6 +13,9 @@ use super::CacheSpec;
 use super::caches::{Caches, ChunkId};
 use super::crowd::{File, Stretch};
 
+/// Further uses of a chunk in a row change nothing in what S3-FIFO does with it.
+const USES_TOLD_APART: u32 = 3;
+
 /// What was looked for and read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Reads {
@@ -111,10 +114,12 @@ impl Reader<'_> {
     pub(super) fn tables(&mut self, stretch: &Stretch, times: u64) -> Reads {
         let mut reads = Reads::default();
         let file = stretch.file;
+        let head = ChunkId::head(file.title, file.number);
+        let is_in_head = stretch.table_at < u64::from(self.spec.head_bytes);
+        let mut found = 0;
         for _ in 0..times {
-            if stretch.table_at < u64::from(self.spec.head_bytes)
-                && self.caches.get(ChunkId::head(file.title, file.number)).is_some()
-            {
+            if is_in_head && (USES_TOLD_APART <= found || self.caches.get(head).is_some()) {
+                found += 1;
                 reads.looks += 1;
             } else {
                 let chunk = chunks_in(stretch.table_at, self.spec);

@@ -7,9 +7,10 @@ use strata_balancer::ring::RingError;
 
 use super::caches::Indexed;
 use super::crowd::{Bundle, Film, Next, Slab, Stretch};
-use super::fleet::{Chosen, Fleet, Portion};
+use super::fleet::{Chosen, Fleet, Placed};
 use super::outcome::{Outcome, PATIENCE_S};
 use super::reads::Reads;
+use super::stay::Stay;
 use super::wheel::Wheel;
 use super::{Change, Scenario};
 use crate::audience::{Popularity, Protocol, Step, Tally, Viewer};
@@ -57,13 +58,23 @@ struct World<'a> {
     slab: Slab,
     tally: Tally,
     outcome: Outcome,
-    portions: Vec<Portion>,
     /// Looks at tables that are owed, as they are no whole number a segment.
     table_looks: f64,
     bundle: u64,
 }
 
-/// Runs a scenario. `names` are the titles' names where they are known, `progress` is told the part that is done.
+/// How far a simulation is.
+#[derive(Debug, Clone, Copy)]
+pub struct Passed {
+    /// The part of its time that has passed.
+    pub part: f64,
+    /// Viewers that are there.
+    pub viewers: u64,
+    /// Requests that have been made.
+    pub requests: u64,
+}
+
+/// Runs a scenario. `names` are the titles' names where they are known, `progress` is told after each second of it.
 ///
 /// # Errors
 /// [`SimulationError`].
@@ -72,7 +83,7 @@ pub fn run(
     names: &[String],
     heading: &Heading,
     started: String,
-    mut progress: impl FnMut(f64),
+    mut progress: impl FnMut(&Passed),
 ) -> Result<Report, SimulationError> {
     if scenario.titles.is_empty() {
         return Err(SimulationError::Missing("a title"));
@@ -80,22 +91,19 @@ pub fn run(
     if scenario.nodes.is_empty() {
         return Err(SimulationError::Missing("a node"));
     }
-    let films = scenario.titles.iter().zip(0..).map(|(shape, number)| {
-        let film = Film::new(shape, number);
-        match usize::try_from(number).ok().and_then(|place| names.get(place)) {
-            Some(name) => film.named(name),
-            None => film,
-        }
-    });
     let length_s = scenario.length.as_secs_f64();
     let mut world = World {
-        films: films.collect(),
-        fleet: Fleet::new(&scenario.nodes, &scenario.cache, scenario.bound)?,
+        films: Film::all(&scenario.titles, names),
+        fleet: Fleet::new(
+            &scenario.nodes,
+            &scenario.cache,
+            scenario.bound,
+            scenario.bundle(),
+        )?,
         wheel: Wheel::new(),
         slab: Slab::new(),
         tally: Tally::default(),
         outcome: Outcome::new(length_s),
-        portions: Vec::new(),
         table_looks: 0.0,
         bundle: scenario.bundle(),
         scenario,
@@ -114,7 +122,8 @@ pub fn run(
     report.timeline.truncate(crate::number::place(length_s.ceil()));
     if world.bundle > 1 {
         report.notes.push(format!(
-            "Viewers walk in bundles of {}: {} are told apart.",
+            "Viewers walk in bundles of {}: {} are told apart. What one of a bundle brings into a cache is there \
+             for the others, so that the hit ratio is at most this, and requests at the store are at least these.",
             world.bundle,
             crate::report::grouped(scenario.viewers / float(world.bundle))
         ));
@@ -123,7 +132,7 @@ pub fn run(
 }
 
 impl World<'_> {
-    fn pass(&mut self, length_s: f64, progress: &mut impl FnMut(f64)) -> Result<(), SimulationError> {
+    fn pass(&mut self, length_s: f64, progress: &mut impl FnMut(&Passed)) -> Result<(), SimulationError> {
         let scenario = self.scenario;
         let rate = scenario.viewers / float(self.bundle) / scenario.arriving.as_secs_f64().max(1e-3);
         let mut arrivals = Arrivals::new(
@@ -156,7 +165,11 @@ impl World<'_> {
                 let timeline = &mut self.outcome.record.timeline;
                 timeline.viewers(seconds(now_s - 1.0), self.tally.present());
                 timeline.settle(seconds(now_s - 1.0));
-                progress(now_s / length_s);
+                progress(&Passed {
+                    part: now_s / length_s,
+                    viewers: self.tally.present(),
+                    requests: self.outcome.record.ended,
+                });
             }
         }
         Ok(())
@@ -349,50 +362,92 @@ impl World<'_> {
         bytes: f64,
         stretch: Option<&Stretch>,
     ) -> Option<f64> {
-        let mut portions = std::mem::take(&mut self.portions);
-        self.fleet.place(key, bundle.zone, self.bundle, &mut portions);
         let mut last_s: Option<f64> = None;
-        for portion in &portions {
-            *self.outcome.chosen.entry(portion.chosen).or_default() += portion.requests;
-            if portion.chosen == Chosen::OtherZone {
-                self.outcome.cross_zone_bytes += bytes * float(portion.requests);
-            }
-            let waited_s = self.serve(bundle.title, portion, stretch, now_s);
-            let Some(node) = self.fleet.nodes.get_mut(portion.node) else {
-                continue;
-            };
-            node.requests += portion.requests;
+        let mut left = self.bundle;
+        while left > 0
+            && let Some(placed) = self.fleet.place(key, bundle.zone)
+            && let Some(served) = self.serve(bundle.title, placed.node, stretch, now_s)
+            && let Some(node) = self.fleet.nodes.get_mut(placed.node)
+        {
             // What nobody will have waited for is not sent.
-            let (done_s, sent) = if node.backlog_s(now_s) < PATIENCE_S {
-                // The link works for others meanwhile.
-                let sent_s = node.send(portion.requests, bytes, now_s).max(now_s + waited_s);
-                let done_s = sent_s + self.scenario.service.node_s;
-                last_s = Some(last_s.map_or(done_s, |last_s| last_s.max(done_s)));
-                (done_s, Some(bytes))
+            let is_sent = node.wait_s(now_s) < PATIENCE_S;
+            let stay = if is_sent {
+                // The link works for others while the store is waited for.
+                let (waits_s, own_s) = (served.waits_s, self.scenario.service.node_s);
+                let takes = |sent_s: f64| (sent_s.max(waits_s) + own_s, sent_s + own_s);
+                let (first_s, then_s) = takes(node.sending_s(bytes, now_s));
+                let planned = Stay::new(self.bundle, left, placed.room, first_s, then_s);
+                let (first_s, then_s) = takes(node.send(planned.requests, bytes, now_s));
+                last_s = Some(last_s.unwrap_or_default().max(now_s + first_s));
+                Stay {
+                    first_s,
+                    then_s,
+                    ..planned
+                }
             } else {
-                (now_s + PATIENCE_S, None)
+                Stay::new(self.bundle, left, placed.room, PATIENCE_S, PATIENCE_S)
             };
-            let release = Event::Release {
-                node: u32::try_from(portion.node).unwrap_or(u32::MAX),
-                life: node.life,
-                requests: portion.requests,
-            };
-            self.wheel.put(done_s, release);
-            self.outcome.ended(kind, now_s, done_s, sent, portion.requests);
+            left -= stay.requests;
+            self.count(&placed, &served, stay.requests);
+            self.end(&placed, kind, now_s, is_sent.then_some(bytes), &stay);
         }
-        self.portions = portions;
         last_s
     }
 
-    /// Looks up what an answer is made of; the time that the store takes over what is not there.
-    fn serve(&mut self, title: u32, portion: &Portion, stretch: Option<&Stretch>, now_s: f64) -> f64 {
-        let (cache, service) = (&self.scenario.cache, &self.scenario.service);
-        let (Some(node), Some(film)) = (
-            self.fleet.nodes.get_mut(portion.node),
-            self.films.get(title as usize),
-        ) else {
-            return 0.0;
+    /// Requests end in time, and their places are free then.
+    fn end(&mut self, placed: &Placed, kind: Kind, now_s: f64, sent: Option<f64>, stay: &Stay) {
+        let (places, each_s) = stay.places();
+        self.fleet.hold(placed.node, places - 1);
+        let release = Event::Release {
+            node: u32::try_from(placed.node).unwrap_or(u32::MAX),
+            life: self.fleet.nodes.get(placed.node).map_or(0, |node| node.life),
+            requests: places,
         };
+        self.wheel.put(now_s + each_s, release);
+        let bytes = sent.unwrap_or_default() * float(stay.requests);
+        if placed.chosen == Chosen::OtherZone {
+            self.outcome.cross_zone_bytes += bytes;
+        }
+        let outcome = &mut self.outcome;
+        outcome.ended(kind, now_s, now_s + stay.first_s, sent, stay.waiting);
+        if stay.waiting < stay.requests {
+            outcome.ended(
+                kind,
+                now_s,
+                now_s + stay.then_s,
+                sent,
+                stay.requests - stay.waiting,
+            );
+        }
+    }
+
+    /// Counts `requests` that found the same.
+    fn count(&mut self, placed: &Placed, served: &Served, requests: u64) {
+        let outcome = &mut self.outcome;
+        *outcome.chosen.entry(placed.chosen).or_default() += requests;
+        outcome.bound_hits += placed.passed * requests;
+        let loaded = u64::from(served.is_loaded);
+        outcome.index.0 += requests - loaded;
+        outcome.index.1 += loaded;
+        outcome.title_requests += served.title_requests;
+        // The first of a bundle brings what is missing; the others find it, or wait with it.
+        let (title, segment) = (&served.of_title, &served.of_segment);
+        let gets = title.gets + segment.gets;
+        outcome.chunk_gets += gets;
+        outcome.store_bytes += title.bytes + segment.bytes;
+        if let Some(node) = self.fleet.nodes.get_mut(placed.node) {
+            let misses = title.misses + segment.misses;
+            node.requests += requests;
+            node.misses += misses;
+            node.hits += title.looks + segment.looks * requests - misses;
+            node.store_requests += served.title_requests + float(gets);
+        }
+    }
+
+    /// Looks up what an answer is made of.
+    fn serve(&mut self, title: u32, node: usize, stretch: Option<&Stretch>, now_s: f64) -> Option<Served> {
+        let (cache, service) = (&self.scenario.cache, &self.scenario.service);
+        let (node, film) = (self.fleet.nodes.get_mut(node)?, self.films.get(title as usize)?);
         let store_s = service.store_s;
         let (indexed, ready_s) = node.caches.index(
             title,
@@ -401,22 +456,20 @@ impl World<'_> {
             cache.ttl.as_secs_f64(),
             service.load_s.unwrap_or(LOAD_ROUNDS * store_s),
         );
+        let mut served = Served {
+            is_loaded: indexed == Indexed::Loaded,
+            ..Served::default()
+        };
         // Who asks for a title that is being loaded waits for it.
         let mut at_s = now_s.max(ready_s);
-        let mut reads = Reads::default();
-        let asked = match indexed {
-            Indexed::Held => 0.0,
-            Indexed::Checked => service.check_requests,
+        match indexed {
+            Indexed::Held => {}
+            Indexed::Checked => served.title_requests = service.check_requests,
             Indexed::Loaded => {
-                reads += node.reader(cache, now_s, store_s).load(title, film.files());
-                service.load_requests
+                served.title_requests = service.load_requests;
+                served.of_title = node.reader(cache, now_s, store_s).load(title, film.files());
             }
-        };
-        let loaded = u64::from(indexed == Indexed::Loaded);
-        self.outcome.index.0 += portion.requests - loaded;
-        self.outcome.index.1 += loaded;
-        self.outcome.title_requests += asked;
-        node.store_requests += asked;
+        }
         if let Some(stretch) = stretch {
             // Looks for tables are no whole number a segment; over many segments they are as many as measured.
             let (first, last) = stretch.chunks(cache);
@@ -424,19 +477,27 @@ impl World<'_> {
             self.table_looks += service.looks.map_or(TABLE_LOOKS, of_tables);
             let times = whole(self.table_looks.max(0.0).floor());
             self.table_looks -= float(times);
-            let mut of_segment = node.reader(cache, at_s, store_s).tables(stretch, times);
-            at_s = at_s.max(of_segment.ready_s);
-            of_segment += node.reader(cache, at_s, store_s).media(stretch);
-            at_s = at_s.max(of_segment.ready_s);
-            // The first of a bundle brings what is missing; the others find it, or wait with it.
-            of_segment.looks *= portion.requests;
-            reads += of_segment;
+            let tables = node.reader(cache, at_s, store_s).tables(stretch, times);
+            at_s = at_s.max(tables.ready_s);
+            let media = node.reader(cache, at_s, store_s).media(stretch);
+            at_s = at_s.max(media.ready_s);
+            served.of_segment = tables;
+            served.of_segment += media;
         }
-        node.misses += reads.misses;
-        node.hits += reads.looks - reads.misses;
-        node.store_requests += float(reads.gets);
-        self.outcome.chunk_gets += reads.gets;
-        self.outcome.store_bytes += reads.bytes;
-        at_s - now_s
+        served.waits_s = at_s - now_s;
+        Some(served)
     }
+}
+
+/// What an answer was made of.
+#[derive(Default)]
+struct Served {
+    /// Whether the title's index had to be read.
+    is_loaded: bool,
+    /// Requests at the store for the title's index.
+    title_requests: f64,
+    of_title: Reads,
+    of_segment: Reads,
+    /// The time that the store takes over what is not there, in seconds.
+    waits_s: f64,
 }

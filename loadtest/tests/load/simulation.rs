@@ -1,5 +1,6 @@
 //! Viewers and nodes in virtual time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use strata_balancer::bound::Bound;
@@ -22,6 +23,12 @@ fn scenario(nodes: usize, baseline_bps: f64) -> Scenario {
             cache_bytes: 256 << 20,
         },
     };
+    let title = Arc::new(TitleShape::even(
+        600.0,
+        6.0,
+        &[400_000, 1_000_000, 2_500_000],
+        128_000,
+    ));
     Scenario {
         viewers: 300.0,
         shape: Shape::Steady,
@@ -29,7 +36,7 @@ fn scenario(nodes: usize, baseline_bps: f64) -> Scenario {
         arriving: Duration::from_secs(60),
         habits: Habits::default(),
         seed: 3,
-        titles: vec![TitleShape::even(600.0, 6.0, &[400_000, 1_000_000, 2_500_000], 128_000); 20],
+        titles: vec![title; 20],
         nodes: (0..nodes).map(node).collect(),
         events: Vec::new(),
         bound: Bound {
@@ -65,6 +72,46 @@ fn the_same_scenario_gives_the_same_report() {
     let scenario = scenario(5, 1e9);
     let text = || serde_json::to_string(&run(&scenario)).unwrap();
     assert_eq!(text(), text());
+}
+
+#[test]
+fn bundles_load_nodes_as_the_viewers_that_they_stand_for_do() {
+    let run_with = |told_apart| {
+        let mut scenario = scenario(6, 1e9);
+        scenario.viewers = 6000.0;
+        scenario.told_apart = told_apart;
+        scenario.titles.truncate(10);
+        // Nothing is evicted, and the store answers at once: what bundles share is not what is looked at.
+        scenario.service.store_s = 0.0;
+        scenario.service.load_s = Some(0.0);
+        scenario.service.node_s = 0.01;
+        scenario.cache.ahead_bytes_max = 0;
+        scenario
+            .nodes
+            .iter_mut()
+            .for_each(|node| node.instance.cache_bytes = 64 << 30);
+        run(&scenario).fleet.unwrap()
+    };
+    let (single, bundled) = (run_with(6000), run_with(300));
+    let is_near = |what: &str, of: fn(&strata_loadtest::report::FleetFigures) -> f64, within: f64| {
+        let (single, bundled) = (of(&single), of(&bundled));
+        assert!(
+            (single - bundled).abs() <= within,
+            "{what}: {single} and {bundled}"
+        );
+    };
+    is_near("first choices", |fleet| fleet.first_choice_share().unwrap(), 0.1);
+    is_near("max over mean", |fleet| fleet.max_over_mean().unwrap(), 0.15);
+    let in_flight = |fleet: &strata_loadtest::report::FleetFigures| {
+        let looks = fleet.nodes.iter().flat_map(|node| &node.looks);
+        let held: Vec<u64> = looks
+            .filter(|look| look.at_s > 20.0)
+            .map(|look| look.in_flight)
+            .collect();
+        held.iter().sum::<u64>() as f64 / held.len() as f64
+    };
+    let (single, bundled) = (in_flight(&single), in_flight(&bundled));
+    assert!((bundled / single - 1.0).abs() < 0.15, "{single} and {bundled}");
 }
 
 #[test]
