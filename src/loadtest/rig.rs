@@ -221,7 +221,12 @@ fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
 
 fn origin_config(spec: &RigSpec) -> anyhow::Result<String> {
     let store = spec.store.store.as_ref().context("a rig needs --store")?;
-    let mut yaml = format!("access_log: off\nstore:\n  url: {}\n", quoted(&absolute(store)?));
+    // Nodes share this machine with whoever asks them: how busy it is says nothing about one of them, and would move
+    // titles between them.
+    let mut yaml = format!(
+        "access_log: off\nload:\n  interval: 1h\nstore:\n  url: {}\n",
+        quoted(&absolute(store)?)
+    );
     // Writing to a String cannot fail.
     for (key, value) in [
         ("endpoint", &spec.store.s3_endpoint),
