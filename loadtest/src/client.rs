@@ -5,6 +5,7 @@
 
 mod connect;
 mod pool;
+mod sips;
 mod target;
 mod tls;
 

@@ -13,9 +13,10 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::sips::Sips;
 use super::target::Target;
 
-/// Largest read of a connection: 1 MB bodies arrive in few reads.
+/// Largest head of an answer and, over TLS, largest read.
 const READ_BUFFER_BYTES: usize = 1 << 20;
 
 /// Flow control windows of HTTP/2: wide enough that loopback, not the window, is the limit.
@@ -67,7 +68,7 @@ pub(super) async fn http1(target: &Target, tls: &Arc<ClientConfig>) -> Result<Se
     if target.is_tls() {
         begin1(target, TokioIo::new(secure(target, tls, stream).await?)).await
     } else {
-        begin1(target, TokioIo::new(stream)).await
+        begin1(target, TokioIo::new(Sips::new(stream))).await
     }
 }
 
