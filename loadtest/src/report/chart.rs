@@ -24,6 +24,12 @@ const FAINT_POINTS_MAX: usize = 120;
 /// Most places of a plot that say their values when pointed at.
 const TIPS_MAX: usize = 120;
 
+/// Most digits behind the point of a mark.
+const DIGITS_MAX: usize = 6;
+
+/// Values that differ by a smaller part than this lie on a level line.
+const LEVEL: f64 = 0.005;
+
 /// Colours that are told apart, by number; see the page's style sheet.
 pub const COLOURS: usize = 8;
 
@@ -243,7 +249,13 @@ impl Frame {
         }
         let y_max = if top > 0.0 { y_max.max(top) } else { y_max };
         let y_min = if from_zero { y_min.min(0.0) } else { y_min };
-        let room = (y_max - y_min).max(y_max.abs() * 0.01).max(1e-9);
+        // A line that is level still has a scale that can be read.
+        let (y_min, y_max) = match (y_max - y_min) / y_max.abs().max(y_min.abs()) {
+            spread if spread > LEVEL => (y_min, y_max),
+            _ if y_max == 0.0 => (0.0, 1.0),
+            _ => (y_min - 0.1 * y_min.abs(), y_max + 0.1 * y_max.abs()),
+        };
+        let room = y_max - y_min;
         Some(Self {
             x_min,
             x_max: if x_max > x_min { x_max } else { x_min + 1.0 },
@@ -266,7 +278,9 @@ impl Frame {
     }
 
     fn grid(&self, out: &mut String, unit: Unit, axis: &Axis) {
-        for value in ticks(self.y_min, self.y_max, 4) {
+        let marks = ticks(self.y_min, self.y_max, 4);
+        let step = marks.iter().zip(marks.iter().skip(1)).map(|(a, b)| b - a).next();
+        for value in marks {
             let y = self.y(value);
             let _ = write!(
                 out,
@@ -275,7 +289,7 @@ impl Frame {
                 WIDTH - RIGHT,
                 LEFT - 6.0,
                 y + 4.0,
-                short(unit, value)
+                short(unit, value, step.unwrap_or(value))
             );
         }
         let at = match axis {
@@ -373,15 +387,19 @@ fn time(seconds: f64) -> String {
     }
 }
 
-fn short(unit: Unit, value: f64) -> String {
+/// A mark at an axis on which marks are `step` apart: with as many digits as tell it from its neighbours. The unit
+/// stands above the axis.
+fn short(unit: Unit, value: f64, step: f64) -> String {
+    let digits = |step: f64| place((-(step.log10() + 1e-9).floor()).max(0.0)).min(DIGITS_MAX);
     match unit {
         Unit::Count | Unit::PerSecond if value >= 10_000.0 => super::figures::scaled(value),
-        Unit::Count | Unit::PerSecond if value.fract().abs() > 1e-9 => format!("{value:.1}"),
-        Unit::Share if (value * 100.0).fract().abs() > 1e-6 => format!("{:.1} %", value * 100.0),
-        Unit::Share => format!("{:.0} %", value * 100.0),
-        Unit::Number => format!("{value:.2}"),
-        // The unit stands above the axis.
-        Unit::Milliseconds => super::figures::grouped_or_fraction(value),
+        Unit::Share => format!("{:.*} %", digits(step * 100.0), value * 100.0),
+        Unit::Count | Unit::PerSecond | Unit::Milliseconds if digits(step) == 0 => {
+            super::figures::grouped(value)
+        }
+        Unit::Count | Unit::PerSecond | Unit::Milliseconds | Unit::Number => {
+            format!("{value:.*}", digits(step))
+        }
         Unit::BitsPerSecond | Unit::Bytes => super::figures::scaled(value),
         _ => unit.show(value),
     }
@@ -484,6 +502,40 @@ mod tests {
         assert_eq!(ticks(0.0, 10.0, 5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
         assert_eq!(ticks(3.0, 47.0, 4), [20.0, 40.0]);
         assert!(ticks(5.0, 5.0, 4).is_empty());
+    }
+
+    #[test]
+    fn marks_of_an_axis_are_told_apart() {
+        for unit in [
+            Unit::Count,
+            Unit::PerSecond,
+            Unit::Share,
+            Unit::Number,
+            Unit::Milliseconds,
+        ] {
+            for values in [
+                [0.0, 0.0],
+                [1.0, 1.0],
+                [1.489, 1.489],
+                [32.0, 32.0],
+                [0.99, 0.991],
+                [0.0, 250.0],
+            ] {
+                for from_zero in [true, false] {
+                    let points = [(0.0, values[0]), (1.0, values[1])];
+                    let frame = Frame::around(points.iter(), 200.0, from_zero, 0.0).unwrap();
+                    assert!(frame.y_min <= values[0] && values[1] <= frame.y_max);
+                    let marks = ticks(frame.y_min, frame.y_max, 4);
+                    let texts = marks.iter().map(|mark| short(unit, *mark, marks[1] - marks[0]));
+                    let mut texts: Vec<String> = texts.collect();
+                    assert!(texts.len() > 1, "{values:?}");
+                    texts.dedup();
+                    assert_eq!(texts.len(), marks.len(), "{unit:?} {values:?}: {texts:?}");
+                }
+            }
+        }
+        assert_eq!(short(Unit::PerSecond, 40.0, 20.0), "40");
+        assert_eq!(short(Unit::Share, 0.995, 0.005), "99.5 %");
     }
 
     #[test]

@@ -41,7 +41,14 @@ pub fn html(report: &Report) -> String {
         section("Balancing", &sections::balancing(report)),
         section("Cost", &sections::cost(report)),
         section("Viewers", &sections::audience(report)),
-        section("Failures", &sections::failures(report)),
+        section(
+            if report.totals.failed == 0 {
+                "Answers"
+            } else {
+                "Failures"
+            },
+            &sections::failures(report),
+        ),
         section("Slowest requests", &sections::slow(report)),
         section("Log", &sections::log(report)),
         section("Settings", &sections::settings(report)),

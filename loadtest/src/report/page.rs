@@ -48,26 +48,43 @@ pub fn section(title: &str, body: &str) -> String {
     format!("<section><h2>{}</h2>{body}</section>", escape(title))
 }
 
-/// A table: heads, and rows whose cells are plain text. The first column is left-aligned, the others right.
+/// A table: heads, and rows whose cells are plain text. The first column and those of texts are left-aligned,
+/// those of numbers right.
 #[must_use]
 pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();
     }
     let mut out = String::from("<div class=\"wide\"><table><thead><tr>");
-    for head in heads {
-        let _ = write!(out, "<th>{}</th>", escape(head));
+    let columns = 0..heads.len();
+    let classes: Vec<&str> = columns
+        .map(|column| {
+            let mut cells = rows.iter().filter_map(|row| row.get(column));
+            if cells.all(|cell| is_number(cell)) {
+                ""
+            } else {
+                " class=\"text\""
+            }
+        })
+        .collect();
+    for (head, class) in heads.iter().zip(&classes) {
+        let _ = write!(out, "<th{class}>{}</th>", escape(head));
     }
     out.push_str("</tr></thead><tbody>");
     for row in rows {
         out.push_str("<tr>");
-        for cell in row {
-            let _ = write!(out, "<td>{}</td>", escape(cell));
+        for (cell, class) in row.iter().zip(&classes) {
+            let _ = write!(out, "<td{class}>{}</td>", escape(cell));
         }
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table></div>");
     out
+}
+
+/// Whether a cell holds a number, perhaps with a unit, or stands for one that is not there.
+fn is_number(cell: &str) -> bool {
+    cell.starts_with(|first: char| first.is_ascii_digit() || "+-–".contains(first)) || cell.is_empty()
 }
 
 /// A figure that stands out.
@@ -127,7 +144,7 @@ svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--dim)
 .bar{fill:var(--c0)}.mark{stroke:var(--c1);stroke-width:1.5;stroke-dasharray:4 3}\
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-nums;margin:6px 0}\
 th,td{padding:4px 12px 4px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
-th:first-child,td:first-child{text-align:left}th{color:var(--dim);font-weight:500}\
+th:first-child,td:first-child,.text{text-align:left}th{color:var(--dim);font-weight:500}\
 @media(max-width:560px){header,main{padding-left:14px;padding-right:14px}svg text{font-size:15px}\
 .tiles{grid-template-columns:repeat(auto-fill,minmax(135px,1fr));gap:8px}.tile b{font-size:19px}}\
 .up{color:var(--bad)}.down{color:var(--good)}\
@@ -136,6 +153,23 @@ ul{padding-left:20px}li{margin:3px 0}main{padding-bottom:60px}";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_stand_below_numbers_and_texts_below_texts() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let html = table(
+            &["Name", "Value", "Detail"],
+            &[row(["a", "1.5 ms", "–"]), row(["b", "–", "<refused>"])],
+        );
+        assert!(
+            html.contains("<th>Value</th><th class=\"text\">Detail</th>"),
+            "{html}"
+        );
+        assert!(
+            html.contains("<td>–</td><td class=\"text\">&lt;refused&gt;</td>"),
+            "{html}"
+        );
+    }
 
     #[test]
     fn a_page_needs_nothing_else() {
