@@ -22,15 +22,15 @@ use std::process::ExitCode;
 #[command(after_long_help = "\
 Examples:
   strata loadtest fetch http://127.0.0.1:8080/film.ism/.mpd --rate 500 --for 30s    # a URL
-  strata loadtest replay access.log --target http://127.0.0.1:8080                  # yesterday, again
-  strata loadtest audience http://127.0.0.1:8080 --catalogue titles/ --viewers 500  # people who watch
-  strata loadtest sweep factor --values 0,120,140,180 --nodes 40 --viewers 40000    # which setting is best
-  strata loadtest capacity --target 500Gbps --prices config/prices.yaml --zones 3   # how many nodes, at what cost
+  strata loadtest replay access.log --target http://127.0.0.1:8080                  # yesterday
+  strata loadtest audience http://127.0.0.1:8080 --catalogue titles/ --viewers 500  # people
+  strata loadtest sweep factor --values 0,120,140,180 --nodes 40 --viewers 40000    # a setting
+  strata loadtest capacity --target 500Gbps --prices config/prices.yaml --zones 3   # how many nodes
 Each subcommand's --help has more.
 
-Exit status: 0 when the test ran and every --expect is met; 1 when it could not run; 2 for flags that do
-not exist; 3 when an expectation is not met; 4 when it ended early (Ctrl-C, nothing answers): results
-are kept and marked as partial.")]
+Exit status: 0 when the test ran and every --expect is met; 1 when it could not run; 2 for flags \
+that do not exist; 3 when an expectation is not met; 4 when it ended early (Ctrl-C, SIGTERM, nothing \
+answers): results are kept and marked as partial.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     test: Test,

@@ -127,6 +127,7 @@ mod tests {
             hash: Some(xxhash_rust::xxh3::xxh3_64(body.as_bytes())),
             body: None,
             failure: None,
+            detail: None,
         }
     }
 

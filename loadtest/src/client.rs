@@ -117,6 +117,50 @@ pub struct Reply {
     pub body: Option<Bytes>,
     /// Why there is no whole answer, or why its status is a failure.
     pub failure: Option<Failure>,
+    /// What the system or the other side said of it, where they said something.
+    pub detail: Option<String>,
+}
+
+/// Why an exchange has no end.
+struct Broken {
+    failure: Failure,
+    detail: Option<String>,
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            detail: None,
+        }
+    }
+}
+
+impl From<ConnectError> for Broken {
+    fn from(error: ConnectError) -> Self {
+        let failure = match error {
+            ConnectError::Tls { .. } => Failure::Tls,
+            _ => Failure::Connect,
+        };
+        Self {
+            failure,
+            detail: Some(error.to_string()),
+        }
+    }
+}
+
+impl Broken {
+    fn told(failure: Failure, error: &hyper::Error) -> Self {
+        use std::error::Error as _;
+        let detail = match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self {
+            failure,
+            detail: Some(detail),
+        }
+    }
 }
 
 /// A client for any number of servers. Clones share connections.
@@ -174,19 +218,23 @@ impl Client {
             hash: None,
             body: None,
             failure: None,
+            detail: None,
         };
         let exchange = self.exchange(ask, &mut reply);
         let outcome = tokio::time::timeout(self.timeout, exchange).await;
         reply.ended = Instant::now();
         reply.failure = match outcome {
             Err(_) => Some(Failure::Timeout),
-            Ok(Err(failure)) => Some(failure),
+            Ok(Err(broken)) => {
+                reply.detail = broken.detail;
+                Some(broken.failure)
+            }
             Ok(Ok(())) => reply.status.and_then(Failure::of_status),
         };
         reply
     }
 
-    async fn exchange(&self, ask: &Ask, reply: &mut Reply) -> Result<(), Failure> {
+    async fn exchange(&self, ask: &Ask, reply: &mut Reply) -> Result<(), Broken> {
         // Closed never: it lives as long as the client.
         let _permit = self.permits.acquire().await.map_err(|_| Failure::Connect)?;
         let request = self.request(ask).ok_or(Failure::Unsendable)?;
@@ -205,16 +253,16 @@ impl Client {
                             return Ok(());
                         }
                         Err(error) if lent.is_reused && !is_last && is_stale(&error) => {}
-                        Err(error) => return Err(failure_of(&error)),
+                        Err(error) => return Err(unanswered(&error)),
                     }
                 }
-                Err(Failure::Reset)
+                Err(Failure::Reset.into())
             }
             Version::Http2 => {
                 let mut sender = self.pools.http2(&ask.target).await?;
                 reply.sent = Instant::now();
                 let response = sender.send_request(request).await;
-                let response = response.map_err(|error| failure_of(&error))?;
+                let response = response.map_err(|error| unanswered(&error))?;
                 let body = head(reply, response);
                 self.body(ask, body, reply).await
             }
@@ -242,11 +290,11 @@ impl Client {
         builder.body(Empty::new()).ok()
     }
 
-    async fn body(&self, ask: &Ask, mut body: Incoming, reply: &mut Reply) -> Result<(), Failure> {
+    async fn body(&self, ask: &Ask, mut body: Incoming, reply: &mut Reply) -> Result<(), Broken> {
         let mut hasher = (ask.keep != Keep::Nothing).then(Xxh3::new);
         let mut kept = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Failure::Truncated)?;
+            let frame = frame.map_err(|error| Broken::told(Failure::Truncated, &error))?;
             let Some(data) = frame.data_ref() else { continue };
             reply.bytes += data.len() as u64;
             if let Some(hasher) = &mut hasher {
@@ -254,7 +302,7 @@ impl Client {
             }
             if ask.keep == Keep::Body {
                 if KEPT_BYTES_MAX < kept.len() + data.len() {
-                    return Err(Failure::TooLong);
+                    return Err(Failure::TooLong.into());
                 }
                 kept.extend_from_slice(data);
             }
@@ -291,10 +339,11 @@ fn is_broken_pipe(error: &hyper::Error) -> bool {
     })
 }
 
-fn failure_of(error: &hyper::Error) -> Failure {
-    if error.is_parse() {
+fn unanswered(error: &hyper::Error) -> Broken {
+    let failure = if error.is_parse() {
         Failure::Malformed
     } else {
         Failure::Reset
-    }
+    };
+    Broken::told(failure, error)
 }

@@ -11,6 +11,9 @@ use crate::scrape::{Line, Scraper, Watched};
 use crate::threshold::Threshold;
 use crate::trial::{Ending, Trial};
 
+/// How long requests may take to end once a test has ended early.
+const DRAIN_EARLY: Duration = Duration::from_secs(1);
+
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 10;
 
@@ -85,14 +88,17 @@ impl Conduct {
             complete(&mut report, &[]);
             report
         };
-        let ending = self.attend(trial, work, on_interrupt, &report).await;
+        let mut on_interrupt = std::pin::pin!(on_interrupt);
+        let mut ending = self.attend(trial, work, on_interrupt.as_mut(), &report).await;
         trial.stop.cancel();
-        let patience = if ending.is_complete() {
-            self.drain
+        if ending.is_complete() {
+            tokio::select! {
+                () = trial.drain(self.drain) => {}
+                () = on_interrupt => ending = Ending::Interrupted,
+            }
         } else {
-            Duration::from_secs(1)
-        };
-        trial.drain(patience).await;
+            trial.drain(DRAIN_EARLY).await;
+        }
         self.progress.end();
         let mut report = report(ending);
         let _ = over.send(());
@@ -113,10 +119,10 @@ impl Conduct {
         &self,
         trial: &Arc<Trial>,
         work: impl Future<Output = ()>,
-        on_interrupt: impl Future<Output = ()>,
+        on_interrupt: impl Future<Output = ()> + Unpin,
         report: &impl Fn(Ending) -> Report,
     ) -> Ending {
-        let (mut work, mut on_interrupt) = (std::pin::pin!(work), std::pin::pin!(on_interrupt));
+        let (mut work, mut on_interrupt) = (std::pin::pin!(work), on_interrupt);
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         let mut can_write = true;
         loop {

@@ -73,6 +73,7 @@ pub struct Arrivals {
     length: f64,
     step: f64,
     at: f64,
+    is_first: bool,
     rng: Rng,
 }
 
@@ -88,13 +89,17 @@ impl Arrivals {
             length,
             step: length / f64::from(STEPS),
             at: 0.0,
+            is_first: true,
             rng: Rng::with_seed(seed),
         }
     }
 
     /// How much rate has to pass until the next arrival: 1 on average.
     fn wanted(&mut self) -> f64 {
+        let is_first = std::mem::take(&mut self.is_first);
         match self.spacing {
+            // So that as many arrive as the rate says, each in the middle of its share of the time.
+            Spacing::Even if is_first => 0.5,
             Spacing::Even => 1.0,
             // 1 − [0, 1) is never 0, whose logarithm is infinite.
             Spacing::Random => -(1.0 - self.rng.f64()).ln(),
@@ -187,6 +192,15 @@ mod tests {
             arrivals(Shape::Diurnal, Spacing::Random, 1.0),
             arrivals(Shape::Diurnal, Spacing::Random, 1.0)
         );
+    }
+
+    #[test]
+    fn as_many_arrive_evenly_as_the_rate_says() {
+        for (rate, seconds, count) in [(50.0, 2, 100), (1.0, 1, 1), (0.4, 1, 0), (19_999.0, 3, 59_997)] {
+            let length = Duration::from_secs(seconds);
+            let arrivals = Arrivals::new(Shape::Steady, Spacing::Even, rate, length, 1);
+            assert_eq!(arrivals.count(), count, "{rate} a second for {seconds} s");
+        }
     }
 
     #[test]

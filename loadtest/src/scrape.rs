@@ -221,12 +221,16 @@ async fn page(client: &Client, node: &Watched) -> Result<Exposition, String> {
     let reply = client.ask(&ask).await;
     match (reply.failure, reply.body) {
         (None, Some(body)) => Ok(Exposition::new(String::from_utf8_lossy(&body).into_owned())),
-        (failure, _) => Err(format!(
-            "{}: http://{}/metrics: {}",
-            node.name,
-            node.admin.authority(),
-            failure.map_or("no body", |failure| failure.label())
-        )),
+        (failure, _) => {
+            let label = failure.map_or("no body", |failure| failure.label());
+            let status = reply.status.map(|status| status.to_string());
+            Err(format!(
+                "{}: http://{}/metrics: {}",
+                node.name,
+                node.admin.authority(),
+                reply.detail.or(status).unwrap_or_else(|| label.to_owned())
+            ))
+        }
     }
 }
 

@@ -142,7 +142,7 @@ impl Trial {
     /// Asks, checks the answer and records how it went.
     pub async fn measure(&self, ask: &Ask, kind: Kind, due: Duration) -> Reply {
         let mut reply = self.client.ask(ask).await;
-        let mut detail = None;
+        let mut detail = reply.detail.take();
         if reply.failure.is_none()
             && let Some(Err(fault)) = self.copies.as_ref().map(|copies| copies.check(ask, &reply))
         {

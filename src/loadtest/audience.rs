@@ -18,14 +18,17 @@ use super::options::{LoadOptions, duration, interrupted, reached};
 
 /// Let viewers in, who choose titles, follow manifests and watch.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_long_help = "\
 Examples:
   strata loadtest audience http://127.0.0.1:8080 --catalogue titles/ --viewers 500 --for 5m --check
-  aws s3 ls --recursive s3://films | strata loadtest audience http://lb --catalogue - --viewers 2000 --for 30m
-  strata loadtest audience http://lb --catalogue final.txt --live --curve flash --viewers 1000 --for 10m
+  aws s3 ls --recursive s3://films | strata loadtest audience http://lb --catalogue - --for 30m
+  strata loadtest audience http://lb --catalogue final.txt --live --curve flash --for 10m
 
-A flash crowd keeps its shape when it is scaled to the machine at hand: a million viewers in an hour, 100,000
-in the minute of the peak, become 1,000 in ten minutes and 600 in the busiest one.")]
+A flash crowd keeps its shape when it is scaled to the machine at hand: a million viewers in an hour, \
+100,000 in the minute of the peak, become 1,000 in ten minutes and 600 in the busiest one."
+)]
 pub(crate) struct Arguments {
     /// The server that is asked. Its URL's path, if any, comes before each title's.
     #[arg(value_name = "URL")]
@@ -94,7 +97,27 @@ pub(crate) enum Curve {
     Flash,
 }
 
+/// Most viewers of nodes, each of which is a task of this machine; a simulation has no such limit.
+const VIEWERS_MAX: f64 = 1e6;
+
 impl CrowdOptions {
+    /// Checks what of viewers that come for real no single flag can.
+    fn check_real(&self) -> anyhow::Result<()> {
+        self.check()?;
+        ensure!(
+            self.viewers <= VIEWERS_MAX,
+            "--viewers goes up to {VIEWERS_MAX} here; `strata loadtest simulate` takes more"
+        );
+        ensure!(
+            self.arrivals().next().is_some(),
+            "nobody comes: --viewers {} arrive at random times, none of which is within {:?} with --seed {}",
+            self.viewers,
+            self.length,
+            self.seed
+        );
+        Ok(())
+    }
+
     /// Checks what no single flag can.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         ensure!(
@@ -196,7 +219,6 @@ impl CrowdOptions {
 
 /// Runs the subcommand.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    arguments.crowd.check()?;
     let titles = catalogue::read(&arguments.catalogue)?;
     arguments.load.runtime()?.block_on(watch(arguments, titles))
 }
@@ -231,6 +253,8 @@ impl Stage<'_> {
     /// Lets the audience in; the report, and where it goes.
     pub(crate) async fn run(self) -> anyhow::Result<(Report, Option<Output>)> {
         let crowd = self.crowd;
+        crowd.check_real()?;
+        let tariff = self.load.results.tariff()?;
         let client = self.load.client()?;
         let targets = reached(&client, &[self.target.to_owned()]).await?;
         let [(target, prefix)] = targets.as_slice() else {
@@ -267,7 +291,7 @@ impl Stage<'_> {
                     .map(|title| crowd.learned(title, keys.clone(), report, lines));
             })
             .await?;
-        self.load.results.add_cost(&mut report)?;
+        tariff.add_cost(&mut report);
         Ok((report, conduct.output))
     }
 }

@@ -20,10 +20,13 @@ use super::simulate::{World, WorldOptions, rate};
 /// load in virtual time and still does when a zone is lost half-way: no origin may have more than a second's
 /// work waiting for more than 1 % of the time.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_long_help = "\
 Examples:
   strata loadtest capacity --target 500Gbps --prices config/prices.yaml --zones 3
-  strata loadtest capacity --target 40Gbps --prices prices.yaml --zones 3 --like results/ --factors 0,125,140,180")]
+  strata loadtest capacity --target 40Gbps --prices prices.yaml --zones 3 --like results/ --factors 0,140"
+)]
 pub(crate) struct Arguments {
     /// What viewers draw together at the peak.
     #[arg(long, value_name = "RATE", value_parser = rate)]
@@ -42,6 +45,9 @@ pub(crate) struct Arguments {
 
 /// Most origins of a fleet: more do not fit on a ring.
 const NODES_MAX: usize = 1024;
+
+/// As the providers of clouds count them.
+const HOURS_A_MONTH: f64 = 730.0;
 
 /// Length of each simulation, in seconds: filling caches, then steady, then without a zone.
 const LENGTH_S: u64 = 600;
@@ -182,20 +188,20 @@ impl Arguments {
         let zone = if self.no_zone_loss {
             String::new()
         } else {
-            format!(", and still does with one of {} zones lost", self.world.zones)
+            format!(", and still do with one of {} zones lost", self.world.zones)
         };
         let factor = match best.factor_percent {
             0 => "plain hashing".to_owned(),
             factor => format!("a balance factor of {factor}"),
         };
         format!(
-            "{}b/s: {} × {} with {factor} carry it{zone}, for {} {} an hour ({} a month) at prices of {as_of}.",
+            "{}b/s: {} × {} with {factor} carry it{zone}, for {} {:.2} an hour ({} a month) at prices of {as_of}.",
             scaled(self.target),
             best.nodes,
             best.instance,
             best.cost.currency,
-            grouped(best.per_hour),
-            grouped(best.per_hour * 730.0)
+            best.per_hour,
+            grouped(best.per_hour * HOURS_A_MONTH)
         )
     }
 

@@ -1,12 +1,12 @@
 //! `strata loadtest compare`: two results side by side.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use strata_loadtest::report::compare::{self, Verdict};
-use strata_loadtest::report::{Output, read};
+use strata_loadtest::report::{Output, Report, read};
 
 /// Show two results side by side, with what differs marked.
 #[derive(Debug, clap::Args)]
@@ -24,10 +24,23 @@ pub(crate) struct Arguments {
     out: Option<PathBuf>,
 }
 
+/// A report, called as its place is unless its user called it something.
+fn named(path: &Path) -> anyhow::Result<Report> {
+    let mut report = read(path)?;
+    if report.title.is_empty() {
+        report.title = path.display().to_string();
+    }
+    Ok(report)
+}
+
 /// Runs the subcommand.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (before, after) = (read(&arguments.before)?, read(&arguments.after)?);
+    let (before, after) = (named(&arguments.before)?, named(&arguments.after)?);
     let mut out = std::io::stdout().lock();
+    for warning in compare::warnings(&before, &after) {
+        writeln!(out, "{warning}")?;
+    }
+    writeln!(out, "{:<32} {:>14} {:>14}", "", before.title, after.title)?;
     for row in compare::compared(&before, &after) {
         let mark = match row.verdict {
             Verdict::Same => "",

@@ -72,12 +72,22 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
         grouped(requests),
         report.length_s
     )?;
+    if let Some(audience) = &report.audience {
+        writeln!(
+            out,
+            "{:<32} {}, {} at once at most; {:.1} hours watched",
+            "Viewers",
+            grouped(audience.viewers as f64),
+            grouped(audience.peak as f64),
+            audience.watched_s / 3600.0
+        )?;
+    }
     for figure in SUMMARY.iter().filter_map(|name| Figures::named(name)) {
         if let Some(value) = (figure.of)(report) {
             writeln!(out, "{:<32} {}", figure.title, figure.unit.show(value))?;
         }
     }
-    if report.test != Test::Simulation {
+    if report.test != Test::Simulation && report.totals.requests > 0 {
         let service = Unit::Milliseconds.show(report.service.p99_ms);
         writeln!(
             out,
@@ -85,18 +95,17 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "Latency from when sent, p99"
         )?;
     }
-    for (failure, count) in &report.totals.failures {
-        writeln!(out, "  failed: {failure:<22} {}", grouped(*count as f64))?;
-    }
+    write_failures(report, out)?;
     for note in &report.notes {
         writeln!(out, "{note}")?;
     }
     if let Some(log) = &report.log
         && log.broken > 0
     {
+        let lines = if log.broken == 1 { "line" } else { "lines" };
         writeln!(
             out,
-            "{} lines of the log could not be read:",
+            "{} {lines} of the log could not be read:",
             grouped(log.broken as f64)
         )?;
         for line in &log.broken_lines {
@@ -113,6 +122,20 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "expected {:<24} found {:<14} {met}",
             judged.expected, judged.found
         )?;
+    }
+    Ok(())
+}
+
+/// What failed, by reason and by status, and what was said of the first of them.
+fn write_failures(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    for (failure, count) in &report.totals.failures {
+        writeln!(out, "  failed: {failure:<22} {}", grouped(*count as f64))?;
+    }
+    for (status, count) in report.totals.statuses.range(400..) {
+        writeln!(out, "  status: {status:<22} {}", grouped(*count as f64))?;
+    }
+    if let Some(detail) = report.failed.iter().find_map(|example| example.detail.as_ref()) {
+        writeln!(out, "  such as: {detail}")?;
     }
     Ok(())
 }

@@ -18,11 +18,14 @@ use super::options::{LoadOptions, duration, interrupted, reached};
 
 /// Ask for URLs, in turn, at a rate.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_long_help = "\
 Examples:
   strata loadtest fetch http://127.0.0.1:8080/film.ism/.mpd --rate 500 --for 30s --expect 'p99<50ms'
   strata loadtest fetch https://origin/a https://origin/b --rate 100 --http2 --out results/
-  strata loadtest fetch http://127.0.0.1:8080/1k --closed 32 --for 10s   # as fast as 32 connections go")]
+  strata loadtest fetch http://127.0.0.1:8080/1k --closed 32 --for 10s   # as fast as 32 connections go"
+)]
 pub(crate) struct Arguments {
     /// What to ask for.
     #[arg(required = true, value_name = "URL")]
@@ -55,12 +58,41 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     arguments.load.runtime()?.block_on(fetch(arguments))
 }
 
-async fn fetch(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// Most requests a second: more than a machine can send.
+const RATE_MAX: f64 = 1e6;
+
+/// Most requests on their way at once in a closed loop.
+const CLOSED_MAX: usize = 65_536;
+
+/// When requests are due; none in a closed loop.
+fn times(arguments: &Arguments) -> anyhow::Result<Option<Arrivals>> {
+    if let Some(workers) = arguments.closed {
+        ensure!(
+            (1..=CLOSED_MAX).contains(&workers),
+            "--closed goes from 1 to {CLOSED_MAX}"
+        );
+        return Ok(None);
+    }
     let rate = arguments.rate.unwrap_or_default();
+    ensure!(rate > 0.0, "--rate must be above 0");
+    ensure!(rate <= RATE_MAX, "--rate goes up to {RATE_MAX} requests a second");
+    let spacing = if arguments.poisson {
+        Spacing::Random
+    } else {
+        Spacing::Even
+    };
+    let times = Arrivals::new(Shape::Steady, spacing, rate, arguments.length, arguments.seed);
     ensure!(
-        arguments.closed.is_some() || (rate.is_finite() && rate > 0.0),
-        "--rate must be above 0"
+        times.clone().next().is_some(),
+        "no request is due in {:?} at --rate {rate}",
+        arguments.length
     );
+    Ok(Some(times))
+}
+
+async fn fetch(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let times = times(arguments)?;
+    let tariff = arguments.load.results.tariff()?;
     let client = arguments.load.client()?;
     let targets = reached(&client, &arguments.urls).await?;
     let conduct = arguments
@@ -78,15 +110,12 @@ async fn fetch(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .map(move |(target, path)| (kind_of(&path), ask(&target, &path, keep)));
     let asks: Vec<(Kind, Ask)> = asks.collect();
     let work = async {
-        match arguments.closed {
-            Some(workers) => closed_loop::run(&trial, asks, workers, arguments.length).await,
+        match times {
             None => {
-                let spacing = if arguments.poisson {
-                    Spacing::Random
-                } else {
-                    Spacing::Even
-                };
-                let times = Arrivals::new(Shape::Steady, spacing, rate, arguments.length, arguments.seed);
+                let workers = arguments.closed.unwrap_or(1);
+                closed_loop::run(&trial, asks, workers, arguments.length).await;
+            }
+            Some(times) => {
                 let turns = asks.into_iter().cycle();
                 let jobs = times.zip(turns).map(|(due, (kind, ask))| Job { due, kind, ask });
                 // The thread that keeps the time could not be started: nothing is sent.
@@ -103,7 +132,7 @@ async fn fetch(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
         })
         .await?;
-    arguments.load.results.add_cost(&mut report)?;
+    tariff.add_cost(&mut report);
     end::finish(&report, conduct.output.as_ref())
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use strata_loadtest::check::Copies;
 use strata_loadtest::client::{Client, ClientOptions, Target, Trust, Version};
 use strata_loadtest::conduct::Conduct;
@@ -16,9 +17,20 @@ use strata_loadtest::scrape::Watched;
 use strata_loadtest::threshold::Threshold;
 use strata_loadtest::trial::Trial;
 use strata_node::config::Value as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Connections of the client that looks at nodes.
 const SCRAPE_CONNECTIONS: usize = 64;
+
+/// Most threads that send and receive.
+const THREADS_MAX: usize = 1024;
+
+/// Connections of HTTP/1.1 where none are asked for, and of HTTP/2.
+const CONNECTIONS: usize = 4096;
+const CONNECTIONS_HTTP2: usize = 4;
+
+/// Open files that are no connections to servers: results, logs, the runtime's, those to nodes that are looked at.
+const OTHER_FILES: usize = 2 * SCRAPE_CONNECTIONS;
 
 /// Flags of every test that sends requests.
 #[derive(Debug, clap::Args)]
@@ -102,14 +114,27 @@ impl ResultOptions {
         })?))
     }
 
-    /// Adds what it costs to a report on nodes.
-    pub(crate) fn add_cost(&self, report: &mut Report) -> anyhow::Result<()> {
+    /// What nodes cost, if prices are given. To be had before a test: what it finds must not be lost over them.
+    pub(crate) fn tariff(&self) -> anyhow::Result<Tariff> {
         let prices = self.prices()?;
         let hour = self.priced(prices.as_ref())?.map_or(0.0, |priced| priced.hour);
-        if let (Some(prices), Some(fleet)) = (&prices, &report.fleet) {
-            report.cost = Some(prices.cost(fleet, hour, report.length_s));
+        Ok(Tariff { prices, hour })
+    }
+}
+
+/// What nodes cost.
+pub(crate) struct Tariff {
+    prices: Option<Prices>,
+    /// An instance.
+    hour: f64,
+}
+
+impl Tariff {
+    /// Adds what it costs to a report on nodes.
+    pub(crate) fn add_cost(&self, report: &mut Report) {
+        if let (Some(prices), Some(fleet)) = (&self.prices, &report.fleet) {
+            report.cost = Some(prices.cost(fleet, self.hour, report.length_s));
         }
-        Ok(())
     }
 }
 
@@ -126,7 +151,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 impl LoadOptions {
     /// The runtime that sends and receives.
     pub(crate) fn runtime(&self) -> anyhow::Result<tokio::runtime::Runtime> {
-        ensure!(self.threads > 0, "--threads must be above 0");
+        ensure!(
+            (1..=THREADS_MAX).contains(&self.threads),
+            "--threads goes from 1 to {THREADS_MAX}"
+        );
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.threads)
             .enable_all()
@@ -141,8 +169,17 @@ impl LoadOptions {
         } else {
             Version::Http1
         };
-        let connections = self.connections.unwrap_or(if self.http2 { 4 } else { 4096 });
-        ensure!(connections > 0, "--connections must be above 0");
+        let most = open_files_max().saturating_sub(OTHER_FILES).max(1);
+        let usual = if self.http2 {
+            CONNECTIONS_HTTP2
+        } else {
+            CONNECTIONS
+        };
+        let connections = self.connections.unwrap_or(usual.min(most));
+        ensure!(
+            (1..=most).contains(&connections),
+            "--connections goes from 1 to {most}: more open files are not allowed to this process (ulimit -n)"
+        );
         let trust = match (&self.tls_ca, self.tls_insecure) {
             (Some(path), _) => Trust::File(path.clone()),
             (None, true) => Trust::Anyone,
@@ -234,15 +271,37 @@ pub(crate) async fn reached(client: &Client, urls: &[String]) -> anyhow::Result<
     Ok(targets)
 }
 
-/// The user wants no more. A second Ctrl-C ends the process at once.
+/// The user wants no more, or the pipeline that runs the test. A second signal ends the process at once.
 pub(crate) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
+    if signalled().await.is_err() {
         // Without signals the test runs its length.
         std::future::pending::<()>().await;
     }
     tokio::spawn(async {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if signalled().await.is_ok() {
             std::process::exit(130);
         }
     });
+}
+
+/// Ctrl-C, or what ends jobs that are given up.
+async fn signalled() -> std::io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done,
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+/// As many open files as the system lets this process have, which often is more than it begins with.
+fn open_files_max() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // What there is has to do where that is not allowed.
+    let _ = setrlimit(Resource::Nofile, raised);
+    let files = getrlimit(Resource::Nofile).current;
+    files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }

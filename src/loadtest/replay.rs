@@ -16,15 +16,18 @@ use super::options::{LoadOptions, interrupted, reached};
 
 /// Play an access log again.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_long_help = "\
 Examples:
   strata loadtest replay access.log --target http://127.0.0.1:8080 --out results/
   strata loadtest replay E123.*.gz --target https://staging --rate 1000 --rewrite '^/v1/(.*)=>/$1'
   strata loadtest replay balancer.log --target http://127.0.0.1:8080 --speed 2 --check
 
-Formats are recognised: Strata's JSON lines, nginx's combined, HAProxy's CLF and httplog, CloudFront's
-standard and real-time logs; each may be gzipped. Only GET and HEAD are repeated. Lines that cannot be
-read are counted, and the first of them shown with their numbers.")]
+Formats are recognised: Strata's JSON lines, nginx's combined, HAProxy's CLF and httplog, \
+CloudFront's standard and real-time logs; each may be gzipped. Only GET and HEAD are repeated. \
+Lines that cannot be read are counted, and the first of them shown with their numbers."
+)]
 pub(crate) struct Arguments {
     /// Logs; - is standard input.
     #[arg(required = true, value_name = "FILE")]
@@ -95,6 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ensure!(limit > 0, "--limit must be above 0");
         logs.entries.truncate(limit);
     }
+    let tariff = arguments.load.results.tariff()?;
     let pace = arguments.rate.map_or(Pace::Speed(arguments.speed), Pace::Rate);
     let due = log::schedule(&logs.entries, pace)?;
     let length = due.last().copied();
@@ -136,7 +140,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 report.log = Some(figures.clone())
             })
             .await?;
-        arguments.load.results.add_cost(&mut report)?;
+        tariff.add_cost(&mut report);
         end::finish(&report, conduct.output.as_ref())
     })
 }

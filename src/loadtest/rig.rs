@@ -164,7 +164,7 @@ impl Rig {
         let text: Vec<String> = logs
             .filter_map(|file| std::fs::read_to_string(file.path()).ok())
             .filter(|text| !text.is_empty())
-            .map(|text| text.lines().last().unwrap_or_default().to_owned())
+            .map(|text| last_lines(&text).join("; "))
             .collect();
         text.join("; ")
     }
@@ -194,6 +194,14 @@ impl Ports {
         self.held.push(listener);
         Ok(address)
     }
+}
+
+/// The end of a log, which says why its node ended.
+fn last_lines(text: &str) -> Vec<&str> {
+    const LINES: usize = 5;
+    let mut lines: Vec<&str> = text.lines().rev().take(LINES).collect();
+    lines.reverse();
+    lines
 }
 
 async fn is_ready(admin: SocketAddr) -> bool {

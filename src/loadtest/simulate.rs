@@ -28,12 +28,15 @@ use super::rig::{RigSpec, StoreOptions};
 /// Viewers decide as those of `audience` do, requests go where the balancer's own ring and bound send them, and
 /// caches evict as the origin's do. How long things take is stated, or measured by a real run (--like).
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_long_help = "\
 Examples:
-  strata loadtest simulate --nodes 20 --viewers 50000 --for 1h --titles 5000 --balance-factor 140 --out sim/
+  strata loadtest simulate --nodes 20 --viewers 50000 --for 1h --balance-factor 140 --out sim/
   strata loadtest simulate --nodes 1000 --viewers 10000000 --for 1h --live --curve flash --titles 20
-  strata loadtest simulate --like results/ --out sim/     # rebuilds a real run and says whether it agrees
-  strata loadtest simulate --nodes 30 --zones 3 --kill-zone 20m:1 --prices prices.yaml --instance c6in.2xlarge")]
+  strata loadtest simulate --like results/ --out sim/     # rebuilds a real run: does it agree?
+  strata loadtest simulate --nodes 30 --zones 3 --kill-zone 20m:1 --prices config/prices.yaml"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) world: WorldOptions,
@@ -45,6 +48,15 @@ pub(crate) struct Arguments {
 const FACTOR_PERCENT: u32 = 140;
 const FLOOR: u32 = 4;
 const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Bytes in a chunk, as far as origins take them.
+pub(crate) fn of_chunk(bytes: u64) -> anyhow::Result<u32> {
+    ensure!(
+        (64 << 10..=16 << 20).contains(&bytes),
+        "a chunk has from 64KiB to 16MiB"
+    );
+    Ok(u32::try_from(bytes)?)
+}
 
 /// Flags that describe what is simulated.
 #[derive(Debug, Clone, clap::Args)]
@@ -318,7 +330,7 @@ impl WorldOptions {
             .or(learned.and_then(|run| run.chunk_bytes))
             .unwrap_or(CHUNK_BYTES);
         Ok(CacheSpec {
-            chunk_bytes: u32::try_from(chunk_bytes).context("--chunk-size is at most 4GiB")?,
+            chunk_bytes: of_chunk(chunk_bytes)?,
             index_bytes: 128 << 20,
             ttl: Duration::from_secs(60),
             get_bytes_max: self.get_size.0.max(chunk_bytes),

@@ -12,21 +12,24 @@ use strata_loadtest::simulate::KeyOf;
 use strata_node::config::{ByteSize, Value as _};
 
 use super::audience::Stage;
-use super::options::LoadOptions;
+use super::options::{LoadOptions, interrupted};
 use super::rig::{Rig, RigSpec, StoreOptions};
-use super::simulate::{World, WorldOptions};
+use super::simulate::{World, WorldOptions, of_chunk};
 
 /// Try a setting with several values: on a rig of real nodes, or simulated.
 ///
 /// The same viewers come each time. With --store a balancer and origins are started on this machine for each
 /// value; without it everything is simulated.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_long_help = "\
 Examples:
-  strata loadtest sweep factor --values 0,105,120,140,180,300 --nodes 40 --viewers 40000 --for 30m --out sweep/
-  strata loadtest sweep factor --values 0,140 --store titles/ --catalogue titles/ --nodes 4 --viewers 300 --for 60s
+  strata loadtest sweep factor --values 0,105,120,140,180,300 --nodes 40 --viewers 40000 --out sweep/
+  strata loadtest sweep factor --values 0,140 --store titles/ --nodes 4 --viewers 300 --for 60s
   strata loadtest sweep cache --values 1GiB,4GiB,16GiB --nodes 20 --viewers 20000 --for 1h
-  strata loadtest sweep key --values title,url --like results/")]
+  strata loadtest sweep key --values title,url --like results/"
+)]
 pub(crate) struct Arguments {
     /// What is changed.
     #[arg(value_enum)]
@@ -99,9 +102,9 @@ impl Setting {
                 }
             }
             Self::Chunk => {
-                world.scenario.cache.chunk_bytes =
-                    u32::try_from(size()?.0).context("a chunk is at most 4GiB")?;
-                world.scenario.cache.get_bytes_max = world.scenario.cache.get_bytes_max.max(size()?.0);
+                let cache = &mut world.scenario.cache;
+                cache.chunk_bytes = of_chunk(size()?.0)?;
+                cache.get_bytes_max = cache.get_bytes_max.max(u64::from(cache.chunk_bytes));
             }
             Self::Nodes => {
                 let mut options = arguments.world.clone();
@@ -147,15 +150,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         notes: Vec::new(),
         partial: None,
     };
+    let runtime = arguments.load.runtime()?;
     for value in &arguments.values {
+        arguments.tell(value);
         let result = if sweep.is_simulated {
-            arguments.simulate(value)
+            runtime.block_on(arguments.simulate(value))
         } else {
-            arguments.load.runtime()?.block_on(arguments.on_rig(value))
+            runtime.block_on(arguments.on_rig(value)).map(Some)
         };
         // One value that cannot be had is no reason to lose the others.
         match result {
-            Ok(report) => {
+            Ok(Some(report)) => {
                 // Each value's own report: to look at, and to rebuild with --like.
                 if let Some(output) = &output {
                     output.inner(value)?.finish(&report).context("--out")?;
@@ -170,6 +175,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                     break;
                 }
             }
+            Ok(None) => {
+                sweep.partial = Some(format!("the sweep was interrupted at {value}"));
+                break;
+            }
             Err(error) if sweep.points.is_empty() => return Err(error.context(format!("at {value}"))),
             Err(error) => {
                 sweep.partial = Some(format!("{value} could not be tried: {error:#}"));
@@ -177,12 +186,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    // A simulation that was interrupted is not waited for.
+    runtime.shutdown_background();
     print(&sweep)?;
     if let Some(output) = &output {
-        let json = serde_json::to_vec(&sweep).context("the sweep cannot be written")?;
-        output.other("sweep.json", &json)?;
-        let page = output.other("sweep.html", sweep.html().as_bytes())?;
-        writeln!(std::io::stdout(), "\n{}", page.display())?;
+        keep(&sweep, output)?;
     }
     let is_met = sweep.points.iter().all(|point| point.report.is_as_expected());
     Ok(match (&sweep.partial, is_met) {
@@ -192,11 +200,32 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Writes what there is of the sweep, and says where.
+fn keep(sweep: &Sweep, output: &Output) -> anyhow::Result<()> {
+    let json = serde_json::to_vec(sweep).context("the sweep cannot be written")?;
+    output.other("sweep.json", &json)?;
+    let page = output.other("sweep.html", sweep.html().as_bytes())?;
+    writeln!(std::io::stdout(), "\n{}", page.display())?;
+    Ok(())
+}
+
 impl Arguments {
-    fn simulate(&self, value: &str) -> anyhow::Result<Report> {
+    fn tell(&self, value: &str) {
+        if !self.load.results.quiet {
+            // Nothing is left to say it to when stderr is closed.
+            let _ = writeln!(std::io::stderr(), "{} {value} …", self.setting.label());
+        }
+    }
+
+    /// The report, unless the user has had enough.
+    async fn simulate(&self, value: &str) -> anyhow::Result<Option<Report>> {
         let world = self.setting.simulated(self, value)?;
         let name = format!("{} {value}", self.setting.label());
-        let mut report = world.run(&name, true)?;
+        let simulated = tokio::task::spawn_blocking(move || world.run(&name, true));
+        let mut report = tokio::select! {
+            report = simulated => report??,
+            () = interrupted() => return Ok(None),
+        };
         report.verdict = self
             .load
             .results
@@ -204,7 +233,7 @@ impl Arguments {
             .iter()
             .map(|threshold| threshold.judge(&report))
             .collect();
-        Ok(report)
+        Ok(Some(report))
     }
 
     async fn on_rig(&self, value: &str) -> anyhow::Result<Report> {
@@ -216,7 +245,10 @@ impl Arguments {
         };
         self.world.crowd.check()?;
         let titles = catalogue::read(place)?;
-        let rig = Rig::start(&spec).await?;
+        let rig = tokio::select! {
+            rig = Rig::start(&spec) => rig?,
+            () = interrupted() => anyhow::bail!("the sweep was interrupted"),
+        };
         let url = rig.url();
         let stage = Stage {
             target: &url,
@@ -245,6 +277,16 @@ fn print(sweep: &Sweep) -> anyhow::Result<()> {
             write!(out, "{cell:>14}")?;
         }
         writeln!(out)?;
+    }
+    for point in &sweep.points {
+        for judged in &point.report.verdict {
+            let met = if judged.is_met { "met" } else { "NOT MET" };
+            writeln!(
+                out,
+                "expected at {:<12} {:<24} found {:<14} {met}",
+                point.value, judged.expected, judged.found
+            )?;
+        }
     }
     Ok(())
 }

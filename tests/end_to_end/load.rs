@@ -1,8 +1,9 @@
 //! `strata loadtest` against real nodes.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use strata_balancer::choice::Choice;
 use strata_loadtest::scrape::names;
@@ -106,6 +107,104 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_tested_is_refused_before_anything_is_asked() {
+    // Nobody listens there: who asks first says so instead.
+    let fetch = ["fetch", "http://127.0.0.1:1/x"];
+    let titles = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(titles.path(), "film.ism\n").unwrap();
+    let titles = titles.path().display().to_string();
+    let audience = [
+        "audience",
+        "http://127.0.0.1:1",
+        "--catalogue",
+        &titles,
+        "--viewers",
+    ];
+    let sweep = ["sweep", "chunk", "--nodes", "1", "--viewers", "1", "--values"];
+    for (command, flags, why) in [
+        (&fetch[..], &["--rate", "1e18"][..], "up to 1000000"),
+        (&fetch, &["--rate", "-5"], "above 0"),
+        (&fetch, &["--rate", "0.001", "--for", "1s"], "no request is due"),
+        (&fetch, &["--closed", "0"], "from 1 to"),
+        (&fetch, &["--rate", "1", "--threads", "0"], "from 1 to"),
+        (
+            &fetch,
+            &["--rate", "1", "--connections", "999999999"],
+            "open files",
+        ),
+        (&fetch, &["--rate", "1", "--prices", "/none.yaml"], "/none.yaml"),
+        (&audience, &["1e15"], "up to 1000000"),
+        (&audience, &["0.0001"], "nobody comes"),
+        (&audience, &["-3"], "above 0"),
+        (&sweep, &["0"], "from 64KiB"),
+    ] {
+        let output = loadtest(&[command, flags].concat()).await;
+        assert_eq!(output.status.code(), Some(1), "{flags:?}: {output:?}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            told.contains(why) && !told.contains("reached"),
+            "{flags:?}: {told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_test_that_its_pipeline_ends_keeps_what_it_found() {
+    let bucket = Bucket::with_sample().await;
+    let origin = Node::origin(&bucket).await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("http://{}/{TITLE}/.mpd", origin.address);
+    let out = folder.path().display().to_string();
+    let mut command = strata();
+    command.args([
+        "loadtest", "fetch", &url, "--rate", "100", "--for", "10m", "--out", &out,
+    ]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let asked = async {
+        while origin.metric(names::REQUESTS, "").await < 20.0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let output = tokio::time::timeout(PATIENCE, child.wait_with_output())
+        .await
+        .unwrap();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Partial results"));
+    let report = report(folder.path());
+    assert_eq!(report["ending"]["kind"], "interrupted");
+    assert!(report["totals"]["requests"].as_u64().unwrap() >= 10);
+}
+
+#[tokio::test]
+async fn connections_stay_below_the_open_files_that_are_allowed() {
+    let bucket = Bucket::with_sample().await;
+    let origin = Node::origin(&bucket).await;
+    let folder = tempfile::tempdir().unwrap();
+    let limited = format!(
+        "ulimit -n 160; exec {} loadtest fetch http://{}/{TITLE}/.mpd --closed 300 --for 500ms \
+         --expect 'errors<=0%' --out {}",
+        env!("CARGO_BIN_EXE_strata"),
+        origin.address,
+        folder.path().display()
+    );
+    let output = tokio::process::Command::new("sh")
+        .args(["-c", &limited])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(report(folder.path())["totals"]["connections"].as_u64().unwrap() <= 160);
+}
+
+#[tokio::test]
 async fn the_log_of_a_node_is_played_again() {
     let bucket = Bucket::with_sample().await;
     let origin = Node::origin(&bucket).await;
@@ -135,7 +234,7 @@ async fn the_log_of_a_node_is_played_again() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(
-        told.contains("1 lines of the log could not be read") && told.contains(":3: "),
+        told.contains("1 line of the log could not be read") && told.contains(":3: "),
         "{told}"
     );
 }

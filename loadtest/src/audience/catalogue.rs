@@ -17,12 +17,12 @@ const LIST_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
     /// The list or folder cannot be read.
-    #[error("{place}: {source}")]
+    #[error("{place}: {reason}")]
     Read {
         /// As given.
         place: String,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// There is none in it.
     #[error("there is no title (.ism, .mp4, …) in {0}")]
@@ -52,9 +52,9 @@ struct Object {
 /// # Errors
 /// [`CatalogueError`].
 pub fn read(place: &str) -> Result<Vec<String>, CatalogueError> {
-    let fault = |source| CatalogueError::Read {
+    let fault = |reason| CatalogueError::Read {
         place: place.to_owned(),
-        source,
+        reason,
     };
     let keys = if Path::new(place).is_dir() {
         files_under(Path::new(place)).map_err(fault)?

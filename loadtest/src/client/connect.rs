@@ -27,28 +27,28 @@ const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// TCP did not get there.
-    #[error("{authority}: {source}")]
+    #[error("{authority}: {reason}")]
     Tcp {
         /// Who was to be reached.
         authority: String,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// TLS was refused, by the server or by us.
-    #[error("{authority}: TLS: {source}")]
+    #[error("{authority}: TLS: {reason}")]
     Tls {
         /// Who was to be reached.
         authority: String,
         /// What is wrong.
-        source: io::Error,
+        reason: io::Error,
     },
     /// HTTP could not be begun.
-    #[error("{authority}: HTTP: {source}")]
+    #[error("{authority}: HTTP: {reason}")]
     Http {
         /// Who was to be reached.
         authority: String,
         /// What is wrong.
-        source: hyper::Error,
+        reason: hyper::Error,
     },
     /// It took too long.
     #[error("{authority}: no connection within {seconds} s")]
@@ -82,9 +82,9 @@ pub(super) async fn http2(target: &Target, tls: &Arc<ClientConfig>) -> Result<Se
 }
 
 async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
-    let fault = |source| ConnectError::Tcp {
+    let fault = |reason| ConnectError::Tcp {
         authority: target.authority().to_owned(),
-        source,
+        reason,
     };
     let stream = TcpStream::connect(target.address()).await.map_err(fault)?;
     stream.set_nodelay(true).map_err(fault)?;
@@ -96,9 +96,9 @@ async fn secure(
     tls: &Arc<ClientConfig>,
     stream: TcpStream,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ConnectError> {
-    let fault = |source| ConnectError::Tls {
+    let fault = |reason| ConnectError::Tls {
         authority: target.authority().to_owned(),
-        source,
+        reason,
     };
     let name =
         ServerName::try_from(target.host().to_owned()).map_err(|error| fault(io::Error::other(error)))?;
@@ -118,7 +118,7 @@ where
         .max_buf_size(READ_BUFFER_BYTES)
         .handshake(io)
         .await
-        .map_err(|source| http_fault(target, source))?;
+        .map_err(|reason| http_fault(target, reason))?;
     tokio::spawn(async move {
         let _ = connection.await;
     });
@@ -134,16 +134,16 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .handshake(io)
         .await
-        .map_err(|source| http_fault(target, source))?;
+        .map_err(|reason| http_fault(target, reason))?;
     tokio::spawn(async move {
         let _ = connection.await;
     });
     Ok(sender)
 }
 
-fn http_fault(target: &Target, source: hyper::Error) -> ConnectError {
+fn http_fault(target: &Target, reason: hyper::Error) -> ConnectError {
     ConnectError::Http {
         authority: target.authority().to_owned(),
-        source,
+        reason,
     }
 }

@@ -10,7 +10,6 @@ use rustls::ClientConfig;
 use super::connect::{self, ConnectError, Sender1, Sender2};
 use super::target::Target;
 use super::{ClientOptions, TrustError, tls};
-use crate::record::Failure;
 
 /// The connections of a client, by server.
 pub(super) struct Pools {
@@ -22,9 +21,10 @@ pub(super) struct Pools {
     opened: AtomicU64,
 }
 
-/// The HTTP/2 connections to one server.
+/// The HTTP/2 connections to one server: one at least.
 struct Shared {
-    senders: Vec<tokio::sync::Mutex<Option<Sender2>>>,
+    first: tokio::sync::Mutex<Option<Sender2>>,
+    others: Vec<tokio::sync::Mutex<Option<Sender2>>>,
     next: AtomicUsize,
 }
 
@@ -66,7 +66,7 @@ impl Pools {
     }
 
     /// The connection used last that is still open; a new one when there is none or `is_fresh`.
-    pub(super) async fn http1(&self, target: &Target, is_fresh: bool) -> Result<Lent, Failure> {
+    pub(super) async fn http1(&self, target: &Target, is_fresh: bool) -> Result<Lent, ConnectError> {
         while !is_fresh && let Some(mut sender) = self.take(target) {
             // Ready at once, as the answer before was read to its end, or closed.
             if sender.ready().await.is_ok() {
@@ -76,9 +76,7 @@ impl Pools {
                 });
             }
         }
-        let sender = connect::http1(target, &self.tls)
-            .await
-            .map_err(|error| failure_of(&error))?;
+        let sender = connect::http1(target, &self.tls).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         Ok(Lent {
             sender,
@@ -106,17 +104,15 @@ impl Pools {
     }
 
     /// The next connection in turn, opened when it is not open.
-    pub(super) async fn http2(&self, target: &Target) -> Result<Sender2, Failure> {
+    pub(super) async fn http2(&self, target: &Target) -> Result<Sender2, ConnectError> {
         let shared = self.shared(target);
-        let turn = shared.next.fetch_add(1, Ordering::Relaxed) % shared.senders.len().max(1);
-        let slot = shared.senders.get(turn).ok_or(Failure::Connect)?;
-        let mut slot = slot.lock().await;
+        let turn = shared.next.fetch_add(1, Ordering::Relaxed) % shared.others.len().saturating_add(1);
+        let slot = turn.checked_sub(1).and_then(|turn| shared.others.get(turn));
+        let mut slot = slot.unwrap_or(&shared.first).lock().await;
         if let Some(sender) = slot.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
-        let sender = connect::http2(target, &self.tls)
-            .await
-            .map_err(|error| failure_of(&error))?;
+        let sender = connect::http2(target, &self.tls).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         *slot = Some(sender.clone());
         Ok(sender)
@@ -125,19 +121,13 @@ impl Pools {
     fn shared(&self, target: &Target) -> Arc<Shared> {
         let mut all = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = all.entry(target.clone()).or_insert_with(|| {
-            let senders = (0..self.connections).map(|_| tokio::sync::Mutex::default());
+            let others = (1..self.connections).map(|_| tokio::sync::Mutex::default());
             Arc::new(Shared {
-                senders: senders.collect(),
+                first: tokio::sync::Mutex::default(),
+                others: others.collect(),
                 next: AtomicUsize::new(0),
             })
         });
         Arc::clone(shared)
-    }
-}
-
-fn failure_of(error: &ConnectError) -> Failure {
-    match error {
-        ConnectError::Tls { .. } => Failure::Tls,
-        _ => Failure::Connect,
     }
 }

@@ -45,12 +45,12 @@ pub struct Logs {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// A file cannot be read at all.
-    #[error("{file}: {source}")]
+    #[error("{file}: {reason}")]
     Open {
         /// Which.
         file: String,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// No line of any file is a request.
     #[error("there is no request in {files}{first}")]
@@ -78,9 +78,9 @@ pub fn read(files: &[String], format: Option<Format>, fields: Option<&str>) -> R
         } else {
             File::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn Read>)
         };
-        let source = opened.and_then(unpacked).map_err(|source| LogError::Open {
+        let source = opened.and_then(unpacked).map_err(|reason| LogError::Open {
             file: file.clone(),
-            source,
+            reason,
         })?;
         logs.figures.files.push(file.clone());
         logs.take(file, source, format, fields)?;

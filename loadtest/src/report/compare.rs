@@ -69,6 +69,22 @@ pub fn percent(compared: &Compared) -> Option<f64> {
     (compared.before != 0.0).then(|| 100.0 * (compared.after - compared.before) / compared.before)
 }
 
+/// What must be known before the figures are read: that one is partial, or that they are of different kinds.
+#[must_use]
+pub fn warnings(before: &Report, after: &Report) -> Vec<String> {
+    let partial = [("first", before), ("second", after)]
+        .into_iter()
+        .filter_map(|(which, report)| Some(format!("The {which}: {}", super::warning(&report.ending)?)));
+    let different = (before.test != after.test).then(|| {
+        format!(
+            "Different kinds of tests: {} and {}.",
+            before.test.label(),
+            after.test.label()
+        )
+    });
+    partial.chain(different).collect()
+}
+
 /// The page that shows both.
 #[must_use]
 pub fn html(before: &Report, after: &Report) -> String {
@@ -89,15 +105,13 @@ pub fn html(before: &Report, after: &Report) -> String {
         count(Verdict::Same),
         NOISE * 100.0
     );
-    let partial = [before, after]
-        .into_iter()
-        .find_map(|report| super::warning(&report.ending));
+    let warnings = warnings(before, after);
     let title = format!("{first} → {second}");
     let banner = Banner {
         title: &title,
         subtitle: &subtitle,
         verdict: None,
-        warning: partial,
+        warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
     };
     let body = [
         section("Figures", &table(&rows, &first, &second)),
@@ -210,4 +224,57 @@ fn settings(before: &Report, after: &Report, first: &str, second: &str) -> Strin
         .filter(|row| row.get(1) != row.get(2))
         .collect();
     super::page::table(&["Setting", first, second], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::Record;
+    use crate::report::{FleetFigures, Heading, Test};
+    use crate::trial::Ending;
+
+    fn report(test: Test, ending: Ending) -> Report {
+        let heading = Heading {
+            test,
+            title: String::new(),
+            strata: String::new(),
+            settings: Default::default(),
+        };
+        Report::new(
+            &heading,
+            String::new(),
+            1.0,
+            ending,
+            &Record::new(Duration::from_secs(1)),
+        )
+    }
+
+    #[test]
+    fn what_cannot_be_compared_well_is_told() {
+        let fetch = report(Test::Fetch, Ending::Complete);
+        assert!(warnings(&fetch, &fetch).is_empty());
+        let simulated = report(Test::Simulation, Ending::Interrupted);
+        let told = warnings(&fetch, &simulated).join(" ");
+        assert!(told.contains("The second: Partial results"), "{told}");
+        assert!(told.contains("fetch and simulation"), "{told}");
+        assert!(html(&fetch, &simulated).contains("fetch and simulation"));
+    }
+
+    #[test]
+    fn only_balancers_know_of_retries() {
+        let mut seen = report(Test::Fetch, Ending::Complete);
+        seen.fleet = Some(FleetFigures::default());
+        let told = |report: &Report| {
+            let rows = compared(report, report);
+            rows.iter().any(|row| row.title == "Retries")
+        };
+        assert!(!told(&seen));
+        seen.fleet = Some(FleetFigures {
+            balancers: vec![Default::default()],
+            ..FleetFigures::default()
+        });
+        assert!(told(&seen));
+    }
 }

@@ -63,6 +63,12 @@ fn latency(report: &Report, pick: fn(&super::Quantiles) -> f64) -> Option<f64> {
     (report.totals.requests > 0).then(|| pick(&report.latency))
 }
 
+/// The fleet, where a balancer was there to tell what happened between nodes.
+fn balanced(report: &Report) -> Option<&super::FleetFigures> {
+    let fleet = report.fleet.as_ref()?;
+    (report.test == super::Test::Simulation || !fleet.balancers.is_empty()).then_some(fleet)
+}
+
 impl Figures {
     /// All of them, in the order of reports.
     pub const ALL: &'static [Figure] = &[
@@ -146,20 +152,20 @@ impl Figures {
             "Nodes passed over as full",
             Unit::Count,
             None,
-            |r| Some(float(r.fleet.as_ref()?.bound_hits)),
+            |r| Some(float(balanced(r)?.bound_hits)),
         ),
         figure("retries", "Retries", Unit::Count, Some(true), |r| {
-            Some(float(r.fleet.as_ref()?.retry_count()))
+            Some(float(balanced(r)?.retry_count()))
         }),
         figure("redispatches", "Redispatches", Unit::Count, Some(true), |r| {
-            Some(float(r.fleet.as_ref()?.redispatch_count()))
+            Some(float(balanced(r)?.redispatch_count()))
         }),
         figure(
             "resumes",
             "Answers taken up elsewhere",
             Unit::Count,
             Some(true),
-            |r| Some(float(r.fleet.as_ref()?.resumes)),
+            |r| Some(float(balanced(r)?.resumes)),
         ),
         figure(
             "cross_zone",
@@ -252,17 +258,6 @@ pub fn grouped(value: f64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// As [`grouped`], with a fraction where there would be nothing else.
-#[must_use]
-pub(super) fn grouped_or_fraction(value: f64) -> String {
-    match value.abs() {
-        10.0.. => grouped(value),
-        _ if value.fract().abs() < 1e-9 => grouped(value),
-        1.0.. => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
 }
 
 /// Three digits and a decimal prefix: `1.25 G`.

@@ -16,10 +16,10 @@ pub struct Output {
 
 /// Results could not be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
+#[error("{}: {reason}", path.display())]
 pub struct WriteError {
     path: PathBuf,
-    source: io::Error,
+    reason: io::Error,
 }
 
 impl Output {
@@ -29,9 +29,9 @@ impl Output {
     /// # Errors
     /// When nothing can be written there.
     pub fn new(folder: &Path) -> Result<Self, WriteError> {
-        std::fs::create_dir_all(folder).map_err(|source| WriteError {
+        std::fs::create_dir_all(folder).map_err(|reason| WriteError {
             path: folder.to_owned(),
-            source,
+            reason,
         })?;
         let output = Self {
             folder: folder.to_owned(),
@@ -95,10 +95,10 @@ impl Output {
         let path = self.folder.join(name);
         let beside = self.folder.join(format!(".{name}.new"));
         let written = std::fs::write(&beside, content).and_then(|()| std::fs::rename(&beside, &path));
-        written.map_err(|source| {
+        written.map_err(|reason| {
             // Half a file is of no use, and the room it takes may be what is short.
             let _ = std::fs::remove_file(&beside);
-            WriteError { path, source }
+            WriteError { path, reason }
         })
     }
 }
@@ -108,16 +108,16 @@ impl Output {
 /// # Errors
 /// When it cannot be read, is no report, or one of a later version's.
 pub fn read(path: &Path) -> Result<Report, ReadError> {
-    let fault = |reason: String| ReadError {
-        path: path.to_owned(),
-        reason,
-    };
-    let path_of_json = if path.is_dir() {
+    let path = if path.is_dir() {
         path.join("report.json")
     } else {
         path.to_owned()
     };
-    let text = std::fs::read(&path_of_json).map_err(|error| fault(error.to_string()))?;
+    let fault = |reason: String| ReadError {
+        path: path.clone(),
+        reason,
+    };
+    let text = std::fs::read(&path).map_err(|error| fault(error.to_string()))?;
     let report: Report =
         serde_json::from_slice(&text).map_err(|error| fault(format!("is not a report: {error}")))?;
     if report.format != super::FORMAT {

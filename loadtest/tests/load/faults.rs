@@ -111,6 +111,27 @@ async fn an_interrupted_test_keeps_what_it_found() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_that_waits_for_its_last_answers_can_be_interrupted() {
+    // Bound and never accepted from: an answer never comes.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ask = ask(silent.local_addr().unwrap(), "/").await;
+    let trial = trial(client(Version::Http1), false);
+    let (all_sent, when_all_sent) = tokio::sync::oneshot::channel();
+    let job = Job {
+        due: Duration::ZERO,
+        kind: Kind::Other,
+        ask,
+    };
+    let work = async {
+        open_loop::run(&trial, std::iter::once(job)).await.unwrap();
+        all_sent.send(()).unwrap();
+    };
+    let interrupt = async { when_all_sent.await.unwrap() };
+    let report = conduct().run(&trial, work, interrupt, |_, _| {}).await.unwrap();
+    assert_eq!(report.ending, Ending::Interrupted);
+}
+
 #[tokio::test]
 async fn a_place_that_takes_no_results_is_told_before_the_test() {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -131,5 +152,8 @@ async fn a_server_that_refuses_connections_is_told_by_name() {
         error.contains(&port.to_string()) && error.contains("refused"),
         "{error}"
     );
-    assert_eq!(client.ask(&ask).await.failure, Some(Failure::Connect));
+    let reply = client.ask(&ask).await;
+    assert_eq!(reply.failure, Some(Failure::Connect));
+    assert_eq!(reply.detail.as_deref(), Some(error.as_str()));
+    assert_eq!(error.matches("refused").count(), 1, "said once: {error}");
 }
