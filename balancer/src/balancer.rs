@@ -31,6 +31,7 @@ use crate::proxy::Proxy;
 use crate::reload::{ConfigSource, Reloading};
 use crate::ring::RingError;
 use crate::settings::Settings;
+use crate::signals::OperatorSignal;
 use crate::status::{Status, Token, TokenError};
 use crate::tending::Tending;
 use crate::upgrade::{self, Inheritance, Role};
@@ -218,6 +219,8 @@ impl Balancer {
         reason = "one life in its order: what is started, served, left, and ended"
     )]
     pub async fn run(self, shutdown: Shutdown) -> Result<(), BalancerError> {
+        // Before anybody is told that this process serves.
+        let (reload, upgrade) = (OperatorSignal::reload(), OperatorSignal::upgrade());
         let leaving = Arc::new(AtomicBool::new(false));
         let settings = Arc::new(ArcSwap::from_pointee(Settings::new(&self.config, None)));
         let (conf, proxy) = (self.server_conf(), self.proxy(&settings, &leaving));
@@ -246,7 +249,7 @@ impl Balancer {
             assembly: self.assembly,
             tending: tending.clone(),
         };
-        let reloading = tokio::spawn(reloading.run());
+        let reloading = tokio::spawn(reloading.run(reload));
 
         let readiness = Readiness::new();
         readiness.unready(ORIGINS, "not checked yet");
@@ -275,7 +278,7 @@ impl Balancer {
         self.inheritance.serving();
         let mut handed_over = false;
         tokio::select! {
-            () = upgrade::hand_over(sockets) => handed_over = true,
+            () = upgrade::hand_over(upgrade, sockets) => handed_over = true,
             () = front.accept(&self.listener, false, &open) => {}
             () = accept_tls(&front, tls_listener.as_ref(), &open) => {}
             () = async {

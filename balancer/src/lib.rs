@@ -37,6 +37,7 @@ mod resume;
 pub mod ring;
 pub mod rules;
 mod settings;
+mod signals;
 pub mod standing;
 pub mod status;
 mod tending;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use strata_node::config::Mistakes;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::balancer::pool_config;
 use crate::config::BalancerConfig;
@@ -19,6 +18,7 @@ use crate::front::tls::{FileVersion, Tls, file_version};
 use crate::metrics::{Metrics, Reload};
 use crate::pool::Pool;
 use crate::settings::{Settings, takes_a_new_process};
+use crate::signals::OperatorSignal;
 use crate::tending::Tending;
 
 /// How often files are looked at.
@@ -55,15 +55,12 @@ struct Seen {
 }
 
 impl Reloading {
-    /// Watches until dropped.
-    pub(crate) async fn run(mut self) {
-        let mut hangup = signal(SignalKind::hangup())
-            .inspect_err(|error| tracing::warn!(%error, "SIGHUP is not listened to"))
-            .ok();
+    /// Reads again what changes, and all of it when `signal` asks for it, until dropped.
+    pub(crate) async fn run(mut self, mut signal: OperatorSignal) {
         let mut seen = self.look();
         loop {
             let asked = tokio::select! {
-                () = received(&mut hangup) => true,
+                () = signal.received() => true,
                 () = tokio::time::sleep(WATCH_INTERVAL) => false,
             };
             let now = self.look();
@@ -164,14 +161,4 @@ impl Reloading {
             Err(error) => tracing::error!(%error, "certificates not reloaded, the old ones stay in use"),
         }
     }
-}
-
-/// The next signal; never, where signals are not listened to.
-async fn received(signal: &mut Option<Signal>) {
-    if let Some(signal) = signal
-        && signal.recv().await.is_some()
-    {
-        return;
-    }
-    std::future::pending().await
 }

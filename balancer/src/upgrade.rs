@@ -20,7 +20,8 @@ use rustix::net::{
 };
 use strata_node::listen::{self, ListenError};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+
+use crate::signals::OperatorSignal;
 
 /// Tells a process that it is to take over. Its value does not matter.
 const VARIABLE: &str = "STRATA_TAKES_OVER";
@@ -134,14 +135,11 @@ impl Inheritance {
     }
 }
 
-/// Waits for SIGUSR2 and hands over. Returns once a new process serves; where
-/// one does not come up, the next signal tries again.
-pub(crate) async fn hand_over(listeners: Vec<(Role, BorrowedFd<'_>)>) {
-    let Ok(mut upgrade) = signal(SignalKind::user_defined2()) else {
-        tracing::warn!("SIGUSR2 is not listened to");
-        return std::future::pending().await;
-    };
-    while upgrade.recv().await.is_some() {
+/// Hands over when it is asked to. Returns once a new process serves; where one
+/// does not come up, the next request tries again.
+pub(crate) async fn hand_over(mut upgrade: OperatorSignal, listeners: Vec<(Role, BorrowedFd<'_>)>) {
+    loop {
+        upgrade.received().await;
         tracing::info!("handing over to a new process");
         match start_successor(&listeners) {
             Ok((mut successor, channel)) => {
@@ -166,7 +164,6 @@ pub(crate) async fn hand_over(listeners: Vec<(Role, BorrowedFd<'_>)>) {
             Err(error) => tracing::error!(%error, "no new process; this one goes on"),
         }
     }
-    std::future::pending().await
 }
 
 /// Starts this process's command again. What lies at its path may be newer by now.

@@ -113,8 +113,22 @@ pub(crate) fn start_balancer(folder: &Path, origins: &[Origin], more: &str) -> (
     (process, address)
 }
 
+/// Processes that have been started with this configuration, the oldest first; each writes itself down.
+pub(crate) fn balancers(config: &Path) -> Vec<u32> {
+    let list = std::fs::read_to_string(config.with_extension("pids")).unwrap_or_default();
+    // The last line may be half there.
+    let whole = list.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.map(|line| line.trim().parse().unwrap()).collect()
+}
+
 /// This process as a balancer.
 pub(crate) fn run_balancer(path: &Path) {
+    let mut list = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(path.with_extension("pids"))
+        .unwrap();
+    writeln!(list, "{}", std::process::id()).unwrap();
     let owned = path.to_owned();
     let read = move || Document::read(Some(&owned), Vec::new()).and_then(BalancerConfig::from_document);
     let config = read().unwrap();
