@@ -25,19 +25,12 @@ fn add(title: &mut Presentation, src: &str, language: &str, params: &[(&str, &st
         content: vec![Node::Text("Hello!".to_owned())],
         ..Cue::default()
     };
-    let params = params
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     title.add_side_file(SideFile {
         file: FileIndex(2),
         reference: TrackReference {
-            kind: MediaKind::Text,
             src: src.to_owned(),
-            system_bitrate: None,
             system_language: Some(language.to_owned()),
-            track_id: None,
-            track_name: None,
-            params: params.collect(),
+            ..TrackReference::with_params(MediaKind::Text, params)
         },
         document: Document {
             cues: vec![cue],

@@ -81,13 +81,9 @@ pub(super) fn side_file(document: Document, form: TextForm) -> SideFile {
     SideFile {
         file: FileIndex(1),
         reference: TrackReference {
-            kind: MediaKind::Text,
             src: "film.vtt".to_owned(),
-            system_bitrate: None,
             system_language: Some("swe".to_owned()),
-            track_id: None,
-            track_name: None,
-            params: Vec::new(),
+            ..TrackReference::with_params(MediaKind::Text, &[])
         },
         document,
         form,
