@@ -13,7 +13,7 @@ use strata_media::write::fmp4;
 
 use crate::film::{Base, Clock, Form, Index, boxed, full, words, write};
 use crate::made::{assemble, pictures, read_back, sound};
-use crate::support;
+use crate::support::{self, Reads};
 
 /// Reads a file as the origin would, planning every segment.
 fn serve(file: &Bytes) -> Result<(), String> {
@@ -235,4 +235,84 @@ fn an_index_before_the_fragments_that_is_wrong_is_not_used() {
         let at = sidx(file) + 24;
         put(file, at, &12_u64.to_be_bytes());
     });
+}
+
+/// The film, whose index `damage` makes wrong where nobody compares it, is read by it, and
+/// its segments have all samples nevertheless; with it how much that read.
+fn check_wrong_within(index: Index, damage: impl Fn(&mut [u8])) -> Reads {
+    let tracks = [pictures(600, 50), sound(1120, 94)];
+    let form = Form {
+        index,
+        ..Form::default()
+    };
+    let mut file = write(&tracks, &form).to_vec();
+    damage(&mut file);
+    let file = Bytes::from(file);
+    let movie = support::read(&file).unwrap();
+    assert!(movie.tracks.iter().all(|track| track.index.is_some()));
+    let title = assemble(&file);
+    let mut most = Reads::default();
+    for (track, made) in title.tracks.iter().zip(&tracks) {
+        let found = read_back(track, &file);
+        assert_eq!(found.len(), made.samples.len(), "{}", track.token);
+        assert!(found.iter().zip(&made.samples).all(|(found, made)| found == made));
+        for segment in 0..track.segments.len() {
+            let (_, reads) = support::read_samples(track, segment, &file).unwrap();
+            most.rounds = most.rounds.max(reads.rounds);
+            most.bytes = most.bytes.max(reads.bytes);
+        }
+    }
+    most
+}
+
+#[test]
+fn an_index_that_is_wrong_within_costs_reads_and_no_samples() {
+    let right = check_wrong_within(Index::Sidx, |_| {});
+    assert_eq!(right.rounds, 1);
+    // The fourth fragment, with which a segment starts, is said to start in the media of the
+    // one before, or at its end.
+    for late in [-900, -60, 40, 500] {
+        let most = check_wrong_within(Index::Sidx, |file| {
+            for (entry, change) in [(3, late), (4, -late)] {
+                let at = find(file, 0, b"sidx") + 36 + 12 * entry;
+                let size = u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+                put(file, at, &size.checked_add_signed(change).unwrap().to_be_bytes());
+            }
+        });
+        assert!((2..=24).contains(&most.rounds), "{late}: {most:?}");
+        let most = check_wrong_within(Index::Mfra, |file| {
+            let at = find(file, find(file, 0, b"mfra"), b"tfra") + 28 + 19 * 4;
+            let offset = u64::from_be_bytes(file[at..at + 8].try_into().unwrap());
+            put(
+                file,
+                at,
+                &offset.checked_add_signed(late.into()).unwrap().to_be_bytes(),
+            );
+        });
+        assert!((2..=24).contains(&most.rounds), "{late}: {most:?}");
+    }
+}
+
+#[test]
+fn a_fragment_that_is_damaged_is_told_of_with_its_place() {
+    let form = Form {
+        index: Index::Sidx,
+        ..Form::default()
+    };
+    let mut file = write(&[pictures(600, 50)], &form).to_vec();
+    let mut moof = 0;
+    for _ in 0..6 {
+        moof = find(&file, moof + 1, b"moof");
+    }
+    let run = find(&file, moof, b"trun");
+    put(&mut file, run + 8, &u32::MAX.to_be_bytes());
+    let file = Bytes::from(file);
+    let title = assemble(&file);
+    let told: Vec<String> = (0..title.tracks[0].segments.len())
+        .filter_map(|segment| support::read_samples(&title.tracks[0], segment, &file).err())
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let place = format!("box trun at offset {} claims", run - 4);
+    assert!(told[0].starts_with(&place), "{told:?}");
 }

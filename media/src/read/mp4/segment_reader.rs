@@ -6,11 +6,14 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::ReadError;
-use super::fragment::SpanReader;
+use super::fragment::{SpanReader, StretchReader, Told};
 use super::reader::check_supply;
 use super::windows::Halt;
 use crate::sample::{FragmentPlace, Piece, Place, Sample, Samples};
 use crate::track::Track;
+
+/// Segments before one whose index entry is wrong at which its fragments are looked for.
+const EARLIER_STARTS_MAX: usize = 8;
 
 /// What a segment reader wants next.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ enum Part {
         piece: Piece,
         /// Number of the first sample in the run.
         first: u32,
-        span: SpanReader,
+        stretch: Box<StretchReader>,
     },
 }
 
@@ -78,7 +81,10 @@ impl<'t> SegmentReader<'t> {
         Self {
             track,
             segment,
-            parts: pieces.into_iter().flat_map(|piece| parts(track, piece)).collect(),
+            parts: pieces
+                .into_iter()
+                .flat_map(|piece| parts(track, segment, piece))
+                .collect(),
             asked: Vec::new(),
             samples: Vec::new(),
         }
@@ -116,15 +122,17 @@ impl<'t> SegmentReader<'t> {
                     } else {
                         let (samples, decode_end) =
                             read_tables(self.track, piece, ranges, std::mem::take(&mut given))?;
-                        if let Some(Part::Fragments { span, .. }) = self.parts.get_mut(1) {
-                            span.follow(decode_end);
+                        if let Some(Part::Fragments { stretch, .. }) = self.parts.get_mut(1) {
+                            stretch.follow(decode_end);
                         }
                         Ok(samples)
                     }
                 }
-                Part::Fragments { piece, first, span } => {
-                    read_fragments(piece, *first, span, std::mem::take(&mut given))?
-                }
+                Part::Fragments {
+                    piece,
+                    first,
+                    stretch,
+                } => read_fragments(piece, *first, stretch, std::mem::take(&mut given))?,
             };
             match read {
                 Ok(samples) => {
@@ -162,7 +170,7 @@ impl<'t> SegmentReader<'t> {
 type Read = Result<Vec<Sample>, Vec<Range<u64>>>;
 
 /// Where the samples of `piece` are read from: tables, then fragments.
-fn parts(track: &Track, piece: Piece) -> Vec<Part> {
+fn parts(track: &Track, segment: usize, piece: Piece) -> Vec<Part> {
     let map = &track.samples;
     let mut parts = Vec::new();
     if let Place::Tables(_) = piece.start.place {
@@ -180,9 +188,41 @@ fn parts(track: &Track, piece: Piece) -> Vec<Part> {
         };
         let first = sample.saturating_sub(piece.run.first.sample);
         let span = SpanReader::new(layout, start, end, piece.start.decode_time, &map.heads);
-        parts.push(Part::Fragments { piece, first, span });
+        let stretch = Box::new(StretchReader::new(span, layout, told(track, segment, &piece)));
+        parts.push(Part::Fragments {
+            piece,
+            first,
+            stretch,
+        });
     }
     parts
+}
+
+/// What an index says of `piece`, which is all of `segment`; `None` when the fragments
+/// themselves have been read.
+fn told(track: &Track, segment: usize, piece: &Piece) -> Option<Told> {
+    let run = &piece.run;
+    if run.sample_count() > 0 {
+        return None;
+    }
+    let (Place::Fragment(start), Place::Fragment(end)) = (piece.start.place, run.end.place) else {
+        return None;
+    };
+    // An edit list may end within the last fragment: only that one's place tells its end.
+    let decode_end = match piece.end.place == run.end.place {
+        true => i64::MAX,
+        false => piece.end.decode_time,
+    };
+    let earlier = (0..segment).rev().take(EARLIER_STARTS_MAX);
+    let earlier = earlier.filter_map(|segment| match track.segments.get(segment)?.cursor.place {
+        Place::Fragment(place) => Some(place),
+        Place::Tables(_) => None,
+    });
+    Some(Told {
+        decoded: piece.start.decode_time..decode_end,
+        starts: std::iter::once(start).chain(earlier).collect(),
+        end,
+    })
 }
 
 /// The samples, and the decode time of what follows them as stored.
@@ -224,12 +264,12 @@ fn read_tables(
 fn read_fragments(
     piece: &Piece,
     first: u32,
-    span: &mut SpanReader,
+    stretch: &mut StretchReader,
     given: Vec<(u64, Bytes)>,
 ) -> Result<Read, ReadError> {
-    let mut samples = match span.advance(given) {
+    let mut samples = match stretch.advance(given) {
         Ok(samples) => samples,
-        Err(Halt::Need(range)) => return Ok(Err(span.ask(range))),
+        Err(Halt::Need(range)) => return Ok(Err(stretch.ask(range))),
         Err(Halt::Failed(error)) => return Err(error),
     };
     if let Some(end) = piece.run.media_end {

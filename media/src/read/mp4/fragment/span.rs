@@ -18,6 +18,9 @@ const HEADS_MAX: usize = 64;
 /// Most samples of a stretch.
 const SAMPLES_MAX: usize = 1 << 22;
 
+/// Most boxes passed on the way to fragments that are looked for by their times.
+const BOXES_MAX: usize = 256;
+
 /// Reads the `moof` boxes between two places, sans IO. It asks for the heads it
 /// knows of at once, then for whatever it comes across.
 #[derive(Debug)]
@@ -32,6 +35,20 @@ pub(in crate::read::mp4) struct SpanReader {
     first_asks: Vec<Range<u64>>,
     held: Vec<(u64, Bytes)>,
     samples: Vec<Sample>,
+    /// Duration in ticks of the longest fragment read.
+    longest: i64,
+    search: Option<Search>,
+}
+
+/// Fragments are looked for by when they are decoded.
+#[derive(Debug)]
+struct Search {
+    decoded: Range<i64>,
+    boxes: usize,
+    /// A fragment was found, whenever it is decoded.
+    has_begun: bool,
+    /// Nothing is to be found any more.
+    is_over: bool,
 }
 
 impl SpanReader {
@@ -54,7 +71,40 @@ impl SpanReader {
             decode_time,
             held: Vec::new(),
             samples: Vec::new(),
+            longest: 0,
+            search: None,
         }
+    }
+
+    /// A reader of the fragments that are decoded within `decoded`, by their own word,
+    /// between `start` and `end`. It finds none when the fragment at `start` comes later, or
+    /// one states no time.
+    pub(in crate::read::mp4) fn decoded_within(
+        layout: &FragmentLayout,
+        start: FragmentPlace,
+        end: FragmentPlace,
+        decoded: Range<i64>,
+    ) -> Self {
+        Self {
+            first_asks: Vec::new(),
+            search: Some(Search {
+                decoded,
+                boxes: 0,
+                has_begun: false,
+                is_over: false,
+            }),
+            ..Self::new(layout, start, end, 0, &[])
+        }
+    }
+
+    /// Whether fragments are looked for, and one was found.
+    pub(in crate::read::mp4) fn has_begun(&self) -> bool {
+        self.search.as_ref().is_some_and(|search| search.has_begun)
+    }
+
+    /// Duration in ticks of the longest fragment read.
+    pub(in crate::read::mp4) fn longest(&self) -> i64 {
+        self.longest
     }
 
     /// The samples follow on from what is decoded until `decode_time`.
@@ -69,7 +119,7 @@ impl SpanReader {
             0 => self.end.offset,
             _ => self.end.offset.saturating_add(1),
         };
-        while self.at < last {
+        while self.at < last && !self.search.as_ref().is_some_and(|search| search.is_over) {
             let left = self.layout.file_size.saturating_sub(self.at);
             if left < 8 {
                 break;
@@ -88,6 +138,13 @@ impl SpanReader {
                 }
             }
             self.at = header.end;
+            if let Some(search) = &mut self.search {
+                search.boxes += 1;
+                search.is_over |= BOXES_MAX <= search.boxes;
+                // What was passed is not looked at again.
+                self.held
+                    .retain(|(offset, bytes)| header.end < offset.saturating_add(bytes.len() as u64));
+            }
         }
         Ok(std::mem::take(&mut self.samples))
     }
@@ -134,10 +191,17 @@ impl SpanReader {
 
     fn read(&mut self, moof: &Moof) -> Result<(), Halt> {
         let mut samples = moof.samples(&self.layout, self.decode_time)?;
+        if let Some(search) = &mut self.search {
+            let is_stated = moof.stated_time(self.layout.track_id)?.is_some();
+            if !search.takes(&samples, is_stated) {
+                return Ok(());
+            }
+        }
         let drift = self.drift(moof, &samples);
         for sample in &mut samples {
             sample.decode_time = sample.decode_time.saturating_add(drift);
         }
+        self.longest = self.longest.max(duration(&samples));
         let decode_end = samples.last().map(Sample::decode_end);
         if moof.offset == self.end.offset {
             samples.truncate(usize::try_from(self.end.used).unwrap_or(usize::MAX));
@@ -150,6 +214,30 @@ impl SpanReader {
         self.decode_time = decode_end.unwrap_or(self.decode_time);
         Ok(())
     }
+}
+
+impl Search {
+    /// Whether a fragment with `samples` is one of those that are looked for: it begins
+    /// within the time, or at most half of itself before.
+    fn takes(&mut self, samples: &[Sample], is_stated: bool) -> bool {
+        let Some(first) = samples.first() else {
+            return false;
+        };
+        let middle = first.decode_time.saturating_add(duration(samples) / 2);
+        let is_late =
+            !self.has_begun && self.decoded.start.saturating_add(duration(samples) / 2) < first.decode_time;
+        self.has_begun = true;
+        self.is_over |= !is_stated || is_late || self.decoded.end <= middle;
+        !self.is_over && self.decoded.start <= middle
+    }
+}
+
+/// Ticks from the first sample's decode time to the last one's end.
+fn duration(samples: &[Sample]) -> i64 {
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
+        return 0;
+    };
+    last.decode_end().saturating_sub(first.decode_time)
 }
 
 fn first_asks(
