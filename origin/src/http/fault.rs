@@ -227,7 +227,8 @@ fn of_load(error: &LoadError) -> Verdict {
         LoadError::File(_) | LoadError::Location(_) => {
             Verdict::source("source_incomplete", "a file of the title is missing")
         }
-        LoadError::Ism { .. } | LoadError::Mp4 { .. } | LoadError::Assemble(_) | LoadError::Limit { .. } => {
+        LoadError::Assemble(_) => Verdict::source("source_unservable", "no track of the title can be served"),
+        LoadError::Ism { .. } | LoadError::Mp4 { .. } | LoadError::Limit { .. } => {
             Verdict::source("source_corrupt", "the title's source is damaged")
         }
         LoadError::Store(error) => of_read(&error.fault),

@@ -167,6 +167,19 @@ async fn a_title_that_is_corrupt_is_the_sources_fault() {
 }
 
 #[tokio::test]
+async fn a_title_of_unknown_codecs_says_that_nothing_can_be_served() {
+    let folder = copy_of_sample();
+    let mut bytes = std::fs::read(folder.path().join("harbour-144.mp4")).unwrap();
+    let entry = bytes.windows(4).rposition(|window| window == b"avc1").unwrap();
+    bytes[entry..entry + 4].copy_from_slice(b"apch");
+    std::fs::write(folder.path().join("edit.mp4"), bytes).unwrap();
+    let rig = Rig::over_folder(folder.path(), "").await;
+    let answer = rig.get("/edit.mp4/.mpd").await;
+    check(&answer, 502, true);
+    assert_eq!(answer.text(), "no track of the title can be served\n");
+}
+
+#[tokio::test]
 async fn a_file_cut_behind_its_tables_is_the_sources_fault() {
     let folder = copy_of_sample();
     let path = folder.path().join("harbour-144.mp4");
