@@ -40,7 +40,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for warning in compare::warnings(&before, &after) {
         writeln!(out, "{warning}")?;
     }
-    writeln!(out, "{:<32} {:>14} {:>14}", "", before.title, after.title)?;
+    writeln!(out, "first: {}, second: {}\n", before.title, after.title)?;
+    writeln!(out, "{:<32} {:>14} {:>14}", "", "first", "second")?;
     for row in compare::compared(&before, &after) {
         let mark = match row.verdict {
             Verdict::Same => "",

@@ -75,11 +75,11 @@ fn summarise(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if let Some(audience) = &report.audience {
         writeln!(
             out,
-            "{:<32} {}, {} at once at most; {:.1} hours watched",
+            "{:<32} {}, {} at once at most; {:.1} minutes watched",
             "Viewers",
             grouped(audience.viewers as f64),
             grouped(audience.peak as f64),
-            audience.watched_s / 3600.0
+            audience.watched_s / 60.0
         )?;
     }
     for figure in SUMMARY.iter().filter_map(|name| Figures::named(name)) {

@@ -27,8 +27,11 @@ const TIPS_MAX: usize = 120;
 /// Most digits behind the point of a mark.
 const DIGITS_MAX: usize = 6;
 
+/// Marks are written with three digits while they are no more steps above 0 than this.
+const SCALED_STEPS_MAX: f64 = 100.0;
+
 /// Values that differ by a smaller part than this lie on a level line.
-const LEVEL: f64 = 0.005;
+const LEVEL: f64 = 1e-4;
 
 /// Colours that are told apart, by number; see the page's style sheet.
 pub const COLOURS: usize = 8;
@@ -392,7 +395,9 @@ fn time(seconds: f64) -> String {
 fn short(unit: Unit, value: f64, step: f64) -> String {
     let digits = |step: f64| place((-(step.log10() + 1e-9).floor()).max(0.0)).min(DIGITS_MAX);
     match unit {
-        Unit::Count | Unit::PerSecond if value >= 10_000.0 => super::figures::scaled(value),
+        Unit::Count | Unit::PerSecond if 10_000.0 <= value && value <= SCALED_STEPS_MAX * step => {
+            super::figures::scaled(value)
+        }
         Unit::Share => format!("{:.*} %", digits(step * 100.0), value * 100.0),
         Unit::Count | Unit::PerSecond | Unit::Milliseconds if digits(step) == 0 => {
             super::figures::grouped(value)
@@ -519,6 +524,8 @@ mod tests {
                 [1.489, 1.489],
                 [32.0, 32.0],
                 [0.99, 0.991],
+                [0.934, 0.9367],
+                [52_300.0, 52_360.0],
                 [0.0, 250.0],
             ] {
                 for from_zero in [true, false] {

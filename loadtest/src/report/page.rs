@@ -84,7 +84,8 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Whether a cell holds a number, perhaps with a unit, or stands for one that is not there.
 fn is_number(cell: &str) -> bool {
-    cell.starts_with(|first: char| first.is_ascii_digit() || "+-–".contains(first)) || cell.is_empty()
+    let begins_as_one = cell.starts_with(|first: char| first.is_ascii_digit() || "+-–".contains(first));
+    cell.is_empty() || (begins_as_one && !cell.contains(':') && cell.split(' ').count() <= 2)
 }
 
 /// A figure that stands out.
@@ -159,14 +160,17 @@ mod tests {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
         let html = table(
             &["Name", "Value", "Detail"],
-            &[row(["a", "1.5 ms", "–"]), row(["b", "–", "<refused>"])],
+            &[
+                row(["a", "1.5 ms", "–"]),
+                row(["b", "–", "127.0.0.1:80: <refused>"]),
+            ],
         );
         assert!(
             html.contains("<th>Value</th><th class=\"text\">Detail</th>"),
             "{html}"
         );
         assert!(
-            html.contains("<td>–</td><td class=\"text\">&lt;refused&gt;</td>"),
+            html.contains("<td>–</td><td class=\"text\">127.0.0.1:80: &lt;refused&gt;</td>"),
             "{html}"
         );
     }
