@@ -67,7 +67,7 @@ impl Rig {
         let balancer_file = write(folder.path(), "balancer.yaml", &balancer_text)?;
         let mut rig = Self {
             balancer,
-            admins: vec![("balancer".to_owned(), balancer_admin)],
+            admins: Vec::new(),
             children: Vec::new(),
             folder,
         };
@@ -80,8 +80,13 @@ impl Rig {
             )?;
             rig.admins.push((name, admin));
         }
+        // A balancer that finds a node down gives it its titles back over half a minute: none is to see one that is
+        // still starting.
+        rig.ready(&rig.admins.clone()).await?;
         rig.spawn("balancer", &balancer_file, &[])?;
-        rig.ready().await?;
+        let balancer = ("balancer".to_owned(), balancer_admin);
+        rig.ready(std::slice::from_ref(&balancer)).await?;
+        rig.admins.insert(0, balancer);
         Ok(rig)
     }
 
@@ -134,10 +139,10 @@ impl Rig {
         Ok(())
     }
 
-    async fn ready(&mut self) -> anyhow::Result<()> {
+    async fn ready(&mut self, nodes: &[(String, SocketAddr)]) -> anyhow::Result<()> {
         let deadline = tokio::time::Instant::now() + READY_LIMIT;
-        for (name, admin) in self.admins.clone() {
-            while !is_ready(admin).await {
+        for (name, admin) in nodes {
+            while !is_ready(*admin).await {
                 for child in &mut self.children {
                     if let Some(status) = child.try_wait()? {
                         anyhow::bail!("a node of the rig ended with {status}: {}", self.last_words());
