@@ -394,3 +394,49 @@ async fn tells(node: &Node, names: &[&str]) {
         assert!(page.has(name) || page.has(&histogram), "{name} is not told");
     }
 }
+
+/// Wider than the 10 % of a run of a minute and a half (bench/loadtest/validate.py): this one is short, on a machine that
+/// does other things too.
+const SHORT_RUN_TOLERANCE: f64 = 0.25;
+
+#[tokio::test]
+async fn a_rig_and_its_simulation_agree() {
+    const TITLES: usize = 10;
+    let folder = tempfile::tempdir().unwrap();
+    let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sample/title");
+    for number in 0..TITLES {
+        let copy = folder.path().join(format!("titles/{number:02}"));
+        std::fs::create_dir_all(&copy).unwrap();
+        for file in std::fs::read_dir(&sample).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+        }
+    }
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let (titles, real, simulated) = (place("titles"), place("real"), place("simulated"));
+    let sweep = [
+        "sweep", "factor", "--values", "140", "--store", &titles, "--nodes", "3",
+    ];
+    let crowd = [
+        "--viewers",
+        "80",
+        "--for",
+        "8s",
+        "--cache",
+        "8MiB",
+        "--chunk-size",
+        "256KiB",
+    ];
+    let output = loadtest(&[&sweep[..], &crowd, &["--out", &real]].concat()).await;
+    assert!(output.status.success(), "{output:?}");
+    let real = place("real/140");
+    let output = loadtest(&["simulate", "--like", &real, "--out", &simulated]).await;
+    assert!(output.status.success(), "{output:?}");
+    let report = report(std::path::Path::new(&simulated));
+    let figures = report["validation"]["figures"].as_array().unwrap();
+    assert_eq!(figures.len(), 3);
+    for figure in figures {
+        let difference = figure["difference"].as_f64().unwrap();
+        assert!(difference.abs() <= SHORT_RUN_TOLERANCE, "{figures:?}");
+    }
+}
