@@ -139,12 +139,8 @@ async fn checks_zones_limits_and_members_change_while_requests_are_under_way() {
     assert_eq!(stage.series("strata_balancer_discovered_members"), 1);
     add(&stage, &text, "clients: { per_address: 1 }\n");
     stage
-        .until("two nodes", |stage| stage.pool.nodes().len() == 2)
-        .await;
-    // Its series go once it is told no more.
-    stage
-        .until("no discovery", |stage| {
-            stage.series("strata_balancer_discovered_members") == 0
+        .until("two nodes, and no series of the discovery", |stage| {
+            stage.pool.nodes().len() == 2 && stage.series("strata_balancer_discovered_members") == 0
         })
         .await;
 
