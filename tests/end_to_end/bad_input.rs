@@ -148,17 +148,27 @@ async fn a_manifest_that_is_none_is_502() {
 async fn a_manifest_cannot_reach_outside_the_store() {
     let chain = Chain::start().await;
     chain.bucket.upload_outside("secret.mp4", b"not for you").await;
-    for src in [
+    let sources = [
         "../secret.mp4",
         "%2e%2e/secret.mp4",
         "a/../../secret.mp4",
         "/etc/passwd",
-    ] {
+    ];
+    for (number, src) in sources.into_iter().enumerate() {
         let ism = String::from_utf8(sample_file(TITLE))
             .unwrap()
             .replace("harbour-360.mp4", src);
-        chain.bucket.upload("reach.ism", ism).await;
-        chain.refused("/reach.ism/.mpd", StatusCode::BAD_GATEWAY).await;
+        chain.bucket.upload(&format!("reach-{number}.ism"), ism).await;
+        let path = format!("/reach-{number}.ism/.mpd");
+        let answer = chain.client.get(chain.balancer.address, &path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{src}");
+        let offers = |height: &str| answer.text().contains(&format!("height=\"{height}\""));
+        assert!(offers("720") && !offers("360"), "{src}: {}", answer.text());
+        let only = format!("<smil><body><switch><video src=\"{src}\"/></switch></body></smil>");
+        chain.bucket.upload(&format!("only-{number}.ism"), only).await;
+        chain
+            .refused(&format!("/only-{number}.ism/.mpd"), StatusCode::BAD_GATEWAY)
+            .await;
     }
     chain.never_read("secret");
 }
