@@ -148,9 +148,10 @@ async fn five_thousand_changes_of_two_hundred_nodes_leak_and_drop_nothing() {
         if change % 100 == 0 {
             // What the origins remember for other tests is no leak.
             stage.origins.iter().for_each(Origin::forget);
-        }
-        if change % 1_000 == 0 {
-            memories.push(memory());
+            // Until then all is used for the first time.
+            if 1_000 < change {
+                memories.push(memory());
+            }
         }
     }
     stop.send_replace(true);
@@ -171,6 +172,8 @@ async fn five_thousand_changes_of_two_hundred_nodes_leak_and_drop_nothing() {
             stage.series("strata_balancer_body_bytes_total") == NODES as usize
         })
         .await;
-    let (first, last) = (memories[0], *memories.last().unwrap());
-    assert!(last < first + first / 10 + (16 << 20), "{memories:?}");
+    // Rings come and go with each change, and resident memory by a quarter: what is kept shows in the least.
+    let (before, after) = memories.split_at(memories.len() / 2);
+    let (before, after) = (before.iter().min().unwrap(), after.iter().min().unwrap());
+    assert!(*after < before + before / 10 + (24 << 20), "{memories:?}");
 }
