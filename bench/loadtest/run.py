@@ -104,10 +104,13 @@ def medians(rounds):
     return {name: statistics.median(found[name] for found in rounds) for name in rounds[0]}
 
 
-def in_turn(rounds, *tools):
-    """Each tool once a round, so that what else the machine does meets all of them."""
-    found = [[tool() for tool in tools] for _ in range(rounds)]
-    return [medians(list(of_tool)) for of_tool in zip(*found)]
+def beside_wrk(arguments, url, connections):
+    """What strata and wrk find: each once a round, so that what else the machine does meets both."""
+    rounds = [
+        (closed(arguments.strata, url, arguments.seconds, connections), wrk(url, arguments.seconds, connections))
+        for _ in range(arguments.rounds)
+    ]
+    return [medians(of_tool) for of_tool in zip(*rounds)]
 
 
 class Table:
@@ -124,11 +127,7 @@ class Table:
 
 def small(arguments, table):
     with Server(arguments.server) as url:
-        ours, theirs = in_turn(
-            arguments.rounds,
-            lambda: closed(arguments.strata, f"{url}/1k", arguments.seconds, CONNECTIONS),
-            lambda: wrk(f"{url}/1k", arguments.seconds, CONNECTIONS),
-        )
+        ours, theirs = beside_wrk(arguments, f"{url}/1k", CONNECTIONS)
         table.row(
             f"1 KB, closed, {CONNECTIONS} connections: requests/s",
             f"{ours['rate']:,.0f}",
@@ -154,11 +153,7 @@ def small(arguments, table):
 
 def large(arguments, table):
     with Server(arguments.server) as url:
-        ours, theirs = in_turn(
-            arguments.rounds,
-            lambda: closed(arguments.strata, f"{url}/1m", arguments.seconds, CONNECTIONS_LARGE),
-            lambda: wrk(f"{url}/1m", arguments.seconds, CONNECTIONS_LARGE),
-        )
+        ours, theirs = beside_wrk(arguments, f"{url}/1m", CONNECTIONS_LARGE)
         gbps = [found["rate"] * (8 << 20) / 1e9 for found in (ours, theirs)]
         table.row(
             f"1 MB, closed, {CONNECTIONS_LARGE} connections: Gb/s",
@@ -171,11 +166,7 @@ def large(arguments, table):
 
 def latencies(arguments, table):
     with Server(arguments.server) as url:
-        ours, theirs = in_turn(
-            arguments.rounds,
-            lambda: closed(arguments.strata, f"{url}/wait", arguments.seconds, CONNECTIONS),
-            lambda: wrk(f"{url}/wait", arguments.seconds, CONNECTIONS),
-        )
+        ours, theirs = beside_wrk(arguments, f"{url}/wait", CONNECTIONS)
         for name in ("p50", "p75", "p90", "p99"):
             difference = ours[name] / theirs[name] - 1
             table.row(

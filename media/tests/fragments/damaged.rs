@@ -11,7 +11,7 @@ use strata_media::read::mp4::ReadError;
 use strata_media::segment::SegmentationOptions;
 use strata_media::write::fmp4;
 
-use crate::film::{Base, Clock, Form, Index, boxed, full, words, write};
+use crate::film::{Base, Clock, Form, Index, MadeTrack, boxed, full, words, write};
 use crate::made::{assemble, pictures, read_back, sound};
 use crate::support::{self, Reads};
 
@@ -150,17 +150,22 @@ fn errors_say_which_box_and_where() {
     );
 }
 
-/// The film with `damage` done to its index is read without it, and says so.
-fn check_wrong_index(kind: &[u8; 4], damage: impl Fn(&mut Vec<u8>)) {
-    let tracks = [pictures(300, 50), sound(560, 94)];
-    let index = if kind == b"mfra" { Index::Mfra } else { Index::Sidx };
+/// The film of `tracks` with an index of this kind, with `damage` done to it.
+fn damaged(tracks: &[MadeTrack], index: Index, damage: impl Fn(&mut Vec<u8>)) -> Bytes {
     let form = Form {
         index,
         ..Form::default()
     };
-    let mut file = write(&tracks, &form).to_vec();
+    let mut file = write(tracks, &form).to_vec();
     damage(&mut file);
-    let file = Bytes::from(file);
+    Bytes::from(file)
+}
+
+/// The film with `damage` done to its index is read without it, and says so.
+fn check_wrong_index(kind: &[u8; 4], damage: impl Fn(&mut Vec<u8>)) {
+    let tracks = [pictures(300, 50), sound(560, 94)];
+    let index = if kind == b"mfra" { Index::Mfra } else { Index::Sidx };
+    let file = damaged(&tracks, index, damage);
     let movie = support::read(&file).unwrap();
     assert!(movie.tracks.iter().all(|track| track.index.is_none()));
     let faults: Vec<[u8; 4]> = movie.index_faults.iter().map(|fault| fault.kind.0).collect();
@@ -239,15 +244,9 @@ fn an_index_before_the_fragments_that_is_wrong_is_not_used() {
 
 /// The film, whose index `damage` makes wrong where nobody compares it, is read by it, and
 /// its segments have all samples nevertheless; with it how much that read.
-fn check_wrong_within(index: Index, damage: impl Fn(&mut [u8])) -> Reads {
+fn check_wrong_within(index: Index, damage: impl Fn(&mut Vec<u8>)) -> Reads {
     let tracks = [pictures(600, 50), sound(1120, 94)];
-    let form = Form {
-        index,
-        ..Form::default()
-    };
-    let mut file = write(&tracks, &form).to_vec();
-    damage(&mut file);
-    let file = Bytes::from(file);
+    let file = damaged(&tracks, index, damage);
     let movie = support::read(&file).unwrap();
     assert!(movie.tracks.iter().all(|track| track.index.is_some()));
     let title = assemble(&file);
