@@ -31,6 +31,11 @@ export const PLAYERS = {
       player.on('error', ({ error }) => (globalThis.failure ??= error?.message ?? String(error)));
       player.initialize(document.querySelector('video'), url, true);
       player.attachTTMLRenderingDiv(document.querySelector('.captions'));
+      globalThis.texts = () => player.getTracksFor('text').map(({ lang }) => lang);
+      globalThis.show = (index) => {
+        player.enableText(true);
+        player.setTextTrack(index);
+      };
     },
   },
   'shaka-player': {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { advances, asFunction, openBare, reads } from './bare.mjs';
+import { PLAYERS, advances, asFunction, openBare, reads } from './bare.mjs';
 import { Demo, openBrowser } from './demo.mjs';
 
 const HEIGHTS = [144, 240, 360, 720];
@@ -17,22 +17,14 @@ const SUBTITLES = {
   30: { en: 'The sun is nearly gone', fr: 'Le soleil a presque disparu' },
 };
 
-/** The players: their scripts, and how they are told to play `url` in `video`. */
-const PLAYERS = {
+/** The players: their scripts, how they are told to play `url`, and what makes the page tell what they offer. */
+const SMOOTH_PLAYERS = {
   'dash.js': {
     readsAt: [2, 8, 30],
-    scripts: ['dashjs/dist/legacy/umd/dash.all.min.js', 'dashjs/dist/legacy/umd/dash.mss.min.js'],
-    play(video, url) {
-      const player = globalThis.dashjs.MediaPlayer().create();
-      player.updateSettings({ debug: { logLevel: 0 } });
-      player.on('error', ({ error }) => (globalThis.failure ??= error?.message ?? String(error)));
-      player.initialize(video, url, true);
-      player.attachTTMLRenderingDiv(document.querySelector('.captions'));
-      globalThis.texts = () => player.getTracksFor('text').map(({ lang }) => lang);
-      globalThis.show = (index) => {
-        player.enableText(true);
-        player.setTextTrack(index);
-      };
+    scripts: [PLAYERS['dash.js'].script, 'dashjs/dist/legacy/umd/dash.mss.min.js'],
+    play: PLAYERS['dash.js'].play,
+    offers() {
+      const { player } = globalThis;
       globalThis.heights = () => player.getRepresentationsByType('video').map(({ height }) => height);
       globalThis.languages = () => player.getTracksFor('audio').map(({ lang }) => lang);
     },
@@ -42,10 +34,12 @@ const PLAYERS = {
     // It lists texts, and refuses every fragment of one: it makes no initialization for them.
     readsAt: [],
     scripts: ['codem-isoboxer/dist/iso_boxer.min.js', 'shaka-player-4/dist/shaka-player.compiled.js'],
-    async play(video, url) {
+    async play(url) {
       const { shaka } = globalThis;
       shaka.polyfill.installAll();
       const player = new shaka.Player();
+      globalThis.player = player;
+      const video = document.querySelector('video');
       player.addEventListener('error', ({ detail }) => (globalThis.failure ??= `shaka ${detail.code}: ${detail.data}`));
       await player.attach(video);
       try {
@@ -59,6 +53,9 @@ const PLAYERS = {
         player.selectTextTrack(player.getTextTracks()[index]);
         player.setTextTrackVisibility(true);
       };
+    },
+    offers() {
+      const { player } = globalThis;
       const distinct = (values) => [...new Set(values)];
       globalThis.heights = () => distinct(player.getVariantTracks().map(({ height }) => height));
       globalThis.languages = () => distinct(player.getVariantTracks().map(({ language }) => language));
@@ -79,11 +76,12 @@ after(async () => {
 });
 
 describe('Smooth Streaming', () => {
-  for (const [name, { scripts, play, readsAt }] of Object.entries(PLAYERS)) {
+  for (const [name, { scripts, play, offers, readsAt }] of Object.entries(SMOOTH_PLAYERS)) {
     test(`plays in ${name}, from the start and after seeks, in all renditions and languages, with texts`, async () => {
       const page = await openBare(browser, demo, ...scripts);
       const url = demo.about.titles[0].dash.replace(/[^/]*$/, 'Manifest');
-      await page.evaluate(`(${asFunction(play)})(document.querySelector('video'), ${JSON.stringify(url)})`);
+      await page.evaluate(`(${asFunction(play)})(${JSON.stringify(url)})`);
+      await page.evaluate(`(${asFunction(offers)})()`);
 
       await advances(page, 4, PICTURES_MIN);
       assert.deepEqual((await page.evaluate('heights()')).sort((a, b) => a - b), HEIGHTS);
